@@ -1,0 +1,230 @@
+"""The interfaces between the layers of the controller, and to its plugins.
+
+Runs in: the controller.  Hooks register, interfaces behave: a hook is
+synchronous and answers with providers of these; what takes time is a method
+of a provider and returns a Deferred.
+
+All zope interfaces live in this one module so that mypy sees them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zope.interface import Attribute, Interface
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from twisted.internet.defer import Deferred
+
+    from passtwist.api.detection import AppFiles, Detection
+    from passtwist.api.failures import RequestFailure
+    from passtwist.model import AppSpec, ExitStatus, SpawnRequest
+
+# --- serving: http -> service -------------------------------------------------
+
+
+class IRequest(Interface):
+    """One request whose head and body have arrived whole and are accepted."""
+
+    pairs: Sequence[bytes] = Attribute(
+        "CGI variables, latin-1, keys and values in turn: [k1, v1, k2, v2].  "
+        "No NUL in any of them."
+    )
+    body: bytes = Attribute("The body, when it was small enough for memory, else b''.")
+    body_file: int | None = Attribute(
+        "Descriptor of the unlinked file that holds the body, or None.  The "
+        "responder owns and closes it once the session has ended."
+    )
+    body_length: int = Attribute("Length of the body in bytes, wherever it is.")
+    method: bytes = Attribute("The request method, for status and logs.")
+    path: bytes = Attribute("The request target as it came, for status and logs.")
+
+
+class IResponder(Interface):
+    """Takes one response, piece by piece, from a session.
+
+    Either `answer` alone, or `begin`, any number of `write`, and `finish`; or
+    `fail` in place of what is missing.  After `answer`, `finish` or `fail`
+    nothing more is called.  Calls never raise: a client that is gone is the
+    responder's to deal with (it calls `ISession.abandon`).
+    """
+
+    def answer(head: bytes, body: bytes) -> None:
+        """The whole response at once: the fast path."""
+
+    def begin(head: bytes) -> None:
+        r"""Status and headers, unchecked: ``b"200 OK\r\nA: b\r\n"``."""
+
+    def write(data: bytes) -> None:
+        """A piece of the body."""
+
+    def finish() -> None:
+        """The body is complete."""
+
+    def interim(head: bytes) -> None:
+        """A 103 response before the final one, unchecked."""
+
+    def fail(failure: RequestFailure) -> None:
+        """There will be no (complete) response.
+
+        Before `begin` the responder answers with an error page of the
+        failure's status; after it, it ends the client's connection so that
+        what was sent can't be taken for complete.
+        """
+
+
+class ISession(Interface):
+    """One request on its way: queued, then in a worker."""
+
+    worker_pid: int = Attribute("Pid of the worker that has it, 0 while queued.")
+    worker: int = Attribute("WorkerId of that worker, 0 while queued.")
+    spawn_method: str = Attribute("How that worker was spawned, '' while queued.")
+    attempts: int = Attribute("How many workers it was given to.")
+    queued_at: float = Attribute("Reactor seconds at which it was submitted.")
+    started_at: float = Attribute("Reactor seconds at which a worker got it, or 0.")
+
+    def abandon() -> None:
+        """The client is gone.
+
+        Queued: leaves the queue and never starts.  Running: what still comes
+        is discarded; the worker stays busy until it has finished.  Harmless
+        when the session has ended.  The responder is not called any more.
+        """
+
+    def pause() -> None:
+        """Take no more from the worker for now: the client is too slow."""
+
+    def resume() -> None:
+        """Go on after `pause`."""
+
+
+class IPool(Interface):
+    """The pool as the front end sees it."""
+
+    def submit(app: str, request: IRequest, responder: IResponder) -> ISession:
+        """Give *request* to a worker of *app*, now or when one is free.
+
+        The responder may be called before this returns.
+
+        :raises KeyError: no such app; the router only knows existing ones.
+        """
+
+
+# --- spawning -----------------------------------------------------------------
+
+
+class IWorker(Interface):
+    """A running worker, from ready until reaped.  The pool owns its life."""
+
+    pid: int = Attribute("Verified to be our own child.")
+    socket_path: str = Attribute("The Unix socket on which it accepts sessions.")
+    protocol: str = Attribute("'session', or 'http' for workers that speak HTTP/1.1.")
+    concurrency: int = Attribute("Connections that it serves at a time.")
+    scoreboard: memoryview | None = Attribute(
+        "Its page, cast to 'Q' (passtwist.wire.scoreboard); None for protocol 'http'."
+    )
+    spawn_method: str = Attribute("The method that it came by.")
+    spawn_seconds: float = Attribute("From the decision to spawn until ready.")
+    journey: tuple[object, ...] = Attribute(
+        "passtwist.model.Step values, oldest first."
+    )
+
+    def when_exited() -> Deferred[ExitStatus]:
+        """Fires with the exit status once the process has been reaped.
+
+        A new Deferred for each caller; never errbacks.
+        """
+
+    def terminate() -> None:
+        """Ask it to finish its requests and leave (SIGTERM).  Never raises."""
+
+    def kill() -> None:
+        """End it and its process group now (SIGKILL).  Never raises."""
+
+
+class ISpawner(Interface):
+    """Starts the workers of one app by one spawn method."""
+
+    method: str = Attribute("The method that is in effect now.")
+    reason: str = Attribute("Why it is not the one asked for; '' when it is.")
+
+    def spawn(request: SpawnRequest) -> Deferred[IWorker]:
+        """Start one worker.
+
+        *request* names app, number and generation; its route is empty and
+        the spawner's to choose.
+
+        :returns: fires with the worker when it is ready; errbacks with
+            `passtwist.errors.SpawnError`, and with nothing else.  Cancelling
+            it ends whatever was started for it.
+        """
+
+    def stop() -> None:
+        """The app is gone or replaced: let go of what is kept for it."""
+
+
+class ISpawnToolkit(Interface):
+    """What a spawn method builds on.  The controller hands one to each."""
+
+    def spawn(request: SpawnRequest) -> Deferred[IWorker]:
+        """Start a worker through the layers that ``request.route`` names.
+
+        ``()`` is a fresh interpreter that loads the app itself; ``("app",)``
+        forks from an app spawner; ``("framework", "app")`` has that forked
+        from a framework spawner.  Spawners are started when they are missing.
+        A layer that died is replaced and the spawn tried again, once.
+
+        :returns: as `ISpawner.spawn`.
+        """
+
+    def retire(app: str) -> None:
+        """End the app spawners of *app*; its workers go on."""
+
+
+class ISpawnMethod(Interface):
+    """A way for workers to come to be; what a spawn method plugin provides."""
+
+    name: str = Attribute("As in the setting `spawn_method`.")
+    aliases: tuple[str, ...] = Attribute("Other names for it.")
+    description: str = Attribute("One line for `--list-plugins`.")
+
+    def create_spawner(app: AppSpec, toolkit: ISpawnToolkit) -> ISpawner:
+        """A spawner for one app.  Starts no process yet."""
+
+
+class IFramework(Interface):
+    """A web framework; what a framework plugin provides.
+
+    Its other half, `child`, runs inside the app's processes.
+    """
+
+    name: str = Attribute("As in the setting `framework`.")
+    description: str = Attribute("One line for `--list-plugins`.")
+    priority: int = Attribute(
+        "Frameworks are asked from the highest to the lowest; the first that "
+        "detects the app has it.  Django 100, Flask 80, plain WSGI 0."
+    )
+    child: str = Attribute(
+        "Absolute path of the child half: one file, standard library only, "
+        "with a function load(app) and optionally preload(app), "
+        "warm(app, application), before_fork(app), after_fork(app, worker)."
+    )
+    distribution: str = Attribute(
+        "The distribution that a framework spawner imports, for example "
+        "'Django'; '' when there is no framework layer."
+    )
+
+    def detect(files: AppFiles) -> Detection | None:
+        """Look at names, and at words in files; never import or execute.
+
+        :returns: what was found; None when this is no app of this framework.
+        """
+
+
+class IPasstwistService(Interface):
+    """The whole server as a service (also an IService)."""
+
+    def status() -> dict[str, object]:
+        """What `status --json` prints."""

@@ -1,0 +1,164 @@
+"""Journey records: what the processes of one spawn say about it.
+
+Runs in: the controller (reads) and every process of a spawn (writes).
+
+Each spawn has a SOCK_SEQPACKET socketpair of its own; its lower end travels
+down with the request, and each process on the way writes records to it: one
+record is one packet, so several writers cannot mix.  End-of-file without
+``ready`` or ``failed`` means that whoever held the spawn died.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Dict, Union
+
+from passtwist.errors import BadFrame
+from passtwist.model import SPAWN_FAILURES
+
+# A packet must fit a socket's send buffer (212,992 bytes by default).  What
+# can be long is cut by the writer, so that even text of which every character
+# is escaped (six bytes each) stays below MAX_RECORD.
+MAX_RECORD = 160 * 1024
+MAX_TEXT = {"detail": 8 * 1024}
+MAX_SHORT_TEXT = 2 * 1024
+MAX_FINDINGS = 20
+MAX_FINDING = 400
+
+BEGUN = "begun"
+DONE = "done"
+FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """A step began or ended.
+
+    :ivar at: seconds on CLOCK_MONOTONIC.
+    """
+
+    who: str
+    pid: int
+    step: str
+    state: str
+    at: float
+
+
+@dataclass(frozen=True)
+class StartedRecord:
+    """A process was newly started for this spawn and took its descriptors.
+
+    The controller keeps the lifeline and output pipe that it sent down for
+    *who* only when this record has come; a spawner that was there already
+    sends none.  A worker sends it once it is the controller's child.
+    """
+
+    who: str
+    pid: int
+
+
+@dataclass(frozen=True)
+class ReadyRecord:
+    """The worker can accept.
+
+    :ivar protocol: ``session`` or ``http``.
+    :ivar concurrency: connections that it serves at a time.
+    """
+
+    pid: int
+    protocol: str
+    concurrency: int
+
+
+@dataclass(frozen=True)
+class FailedRecord:
+    """The spawn failed in the hands of *who*, during *step*.
+
+    :ivar findings: the fork-safety audit's, for category ``unsafe-fork``.
+    """
+
+    who: str
+    pid: int
+    step: str
+    category: str
+    summary: str
+    advice: str = ""
+    detail: str = ""
+    findings: tuple[str, ...] = ()
+
+
+Record = Union[StepRecord, StartedRecord, ReadyRecord, FailedRecord]
+
+_TYPES = {
+    "step": StepRecord,
+    "started": StartedRecord,
+    "ready": ReadyRecord,
+    "failed": FailedRecord,
+}
+_NAMES = {cls: name for name, cls in _TYPES.items()}
+
+
+def cut(text: str, limit: int) -> str:
+    """The last *limit* characters: the end of a traceback says most."""
+    return text if len(text) <= limit else "[...]\n" + text[6 - limit :]
+
+
+def encode_record(record: Record) -> bytes:
+    """One packet; texts that are too long lose their beginning."""
+    body: Dict[str, Any] = {"t": _NAMES[type(record)]}
+    for name, value in vars(record).items():
+        if isinstance(value, str):
+            value = cut(value, MAX_TEXT.get(name, MAX_SHORT_TEXT))
+        elif isinstance(value, tuple):
+            value = [cut(item, MAX_FINDING) for item in value[:MAX_FINDINGS]]
+        body[name] = value
+    return json.dumps(body, separators=(",", ":")).encode("ascii", "backslashreplace")
+
+
+def decode_record(packet: bytes) -> Record:
+    """The record in one packet.
+
+    Strict, because an app's own code runs in the process that writes it.
+
+    :raises BadFrame: not a record.
+    """
+    if len(packet) > MAX_RECORD:
+        raise BadFrame("journey record of %d bytes" % len(packet))
+    try:
+        body = json.loads(packet.decode("ascii"))
+        cls = _TYPES[body.pop("t")]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise BadFrame("not a journey record: %r" % (error,)) from None
+    if cls is FailedRecord and isinstance(body.get("findings"), list):
+        body["findings"] = tuple(body["findings"])
+    try:
+        record: Record = cls(**body)
+    except TypeError as error:
+        raise BadFrame("journey record: %s" % error) from None
+    _check(record)
+    return record
+
+
+_KINDS = {
+    "at": (int, float),
+    "pid": (int,),
+    "concurrency": (int,),
+    "findings": (tuple,),
+}
+
+
+def _check(record: Record) -> None:
+    for name, value in vars(record).items():
+        if not isinstance(value, _KINDS.get(name, (str,))) or isinstance(value, bool):
+            raise BadFrame("journey record: %s is %r" % (name, value))
+    if isinstance(record, StepRecord) and record.state not in (BEGUN, DONE, FAILED):
+        raise BadFrame("journey record: state %r" % record.state)
+    if isinstance(record, FailedRecord):
+        if record.category not in SPAWN_FAILURES:
+            raise BadFrame("journey record: category %r" % record.category)
+        if not all(isinstance(item, str) for item in record.findings):
+            raise BadFrame("journey record: findings %r" % (record.findings,))
+    if isinstance(record, ReadyRecord):
+        if record.protocol not in ("session", "http") or record.concurrency < 1:
+            raise BadFrame("journey record: %r" % (record,))
