@@ -1,0 +1,4 @@
+"""The public test kit: what the tests of passtwist and of its plugins share.
+
+Runs in: test processes.
+"""
