@@ -1,0 +1,264 @@
+"""One attempt to start one worker.
+
+Runs in: the controller.
+
+Descriptors go down, records come up, and in the end there is a worker or a
+`SpawnError`.  Whatever was started for an attempt that failed is ended by
+closing its lifeline, so no pid has to be believed for that.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from twisted.internet.defer import Deferred
+
+from passtwist.errors import BadFrame, SpawnError
+from passtwist.model import (
+    APP_ERROR,
+    INTERNAL,
+    LAYER_DIED,
+    SYSTEM,
+    TIMEOUT,
+    WORKER,
+    ExitStatus,
+    SpawnRequest,
+)
+from passtwist.spawning.child import Child, Children, NotOurChild
+from passtwist.spawning.descriptors import SpawnDescriptors, make
+from passtwist.spawning.handshake import Handshake
+from passtwist.spawning.journey import Journey
+from passtwist.spawning.output import Output
+from passtwist.spawning.worker import Worker
+from passtwist.wire.journey import (
+    FailedRecord,
+    ReadyRecord,
+    Record,
+    StartedRecord,
+    StepRecord,
+)
+
+if TYPE_CHECKING:
+    from passtwist.api.reactors import Reactor
+    from passtwist.spawning.spawners import Spawners
+
+# How long a process whose handshake broke may take to be gone before it is
+# taken for one that closed its descriptors and lives on.
+GONE_WITHIN = 1.0  # seconds
+
+
+class Ground(Protocol):
+    """What an attempt stands on; the toolkit provides it."""
+
+    reactor: Reactor
+    children: Children
+    spawners: Spawners
+
+    def socket_path(self, number: int) -> str:
+        """Where the worker's listening socket goes."""
+
+    def send(self, request: SpawnRequest, fds: dict[str, int]) -> None:
+        """Hand the spawn to the manager."""
+
+    def keep_output(self, output: Output) -> None:
+        """Close it when the server stops."""
+
+
+class Attempt:
+    """From `begin` until `done` fires.
+
+    :ivar done: fires with an `IWorker`, or errbacks with `SpawnError`.
+    """
+
+    def __init__(self, ground: Ground, request: SpawnRequest, decided: float) -> None:
+        self.done: Deferred[Worker] = Deferred(lambda _: self._abort())
+        self.journey = Journey()
+        self._ground = ground
+        self._request = request
+        self._decided = decided  # CLOCK_MONOTONIC
+        self._child: Child | None = None
+        self._output: Output | None = None
+        self._outputs: list[Output] = []
+        self._descriptors: SpawnDescriptors | None = None
+        self._handshake: Handshake | None = None
+        self._timers = [
+            ground.reactor.callLater(request.app.start_timeout, self._timed_out)
+        ]
+
+    def begin(self) -> None:
+        """Make the descriptors and send the spawn down."""
+        request = self._request
+        path = self._ground.socket_path(request.number)
+        try:
+            self._descriptors = make(path, request.route)
+        except OSError as error:
+            self._fail(SYSTEM, f"the controller can't prepare a spawn: {error}")
+            return
+        self._handshake = Handshake(
+            self._ground.reactor, self._descriptors.handshake, self
+        )
+        self._ground.send(request, self._descriptors.sent)
+        self._descriptors.close_sent()
+
+    def record_came(self, record: Record) -> None:
+        """A process of the spawn says something."""
+        if isinstance(record, StepRecord):
+            self.journey.add(record)
+        elif isinstance(record, StartedRecord):
+            self._started(record)
+        elif isinstance(record, ReadyRecord):
+            self._ready(record)
+        else:
+            self._reported(record)
+
+    def handshake_broke(self, error: BadFrame | None) -> None:
+        """Everybody who held the spawn is gone, or one wrote nonsense."""
+        if error is not None:
+            self._fail(APP_ERROR, f"something wrote to the handshake socket: {error}")
+            return
+        if self._handshake is not None:
+            self._handshake.close()
+        if self._child is None:
+            self._layer_died()
+            return
+        # The process closes its descriptors a moment before its exit status
+        # can be had.
+        self._child.when_exited().addCallback(self._died)
+        self._timers.append(
+            self._ground.reactor.callLater(GONE_WITHIN, self._closed_handshake)
+        )
+
+    # --- what the records lead to ---------------------------------------------
+
+    def _started(self, record: StartedRecord) -> None:
+        descriptors = self._descriptors
+        if descriptors is None or record.who not in descriptors.kept:
+            return
+        kept = descriptors.kept[record.who]
+        if kept.output < 0:
+            return  # said twice
+        output = Output(
+            self._ground.reactor, kept.output, self._request.app.name, record.who
+        )
+        kept.output = -1
+        output.pid = record.pid
+        self._outputs.append(output)
+        self._ground.keep_output(output)
+        if record.who != WORKER:
+            del descriptors.kept[record.who]
+            self._ground.spawners.add(
+                record.who, record.pid, self._request, kept, output
+            )
+            return
+        self._output = output
+        try:
+            self._child = self._ground.children.adopt(record.pid, os.geteuid())
+        except NotOurChild as error:
+            self._fail(INTERNAL, f"the worker's pid is not to be believed: {error}")
+
+    def _ready(self, record: ReadyRecord) -> None:
+        descriptors = self._descriptors
+        if self._child is None or record.pid != self._child.pid or descriptors is None:
+            self._fail(
+                APP_ERROR,
+                f"process {record.pid} says it is ready but is not the worker",
+            )
+            return
+        if self._handshake is not None:
+            self._handshake.close()
+        for layer in self._request.route:
+            if layer in descriptors.kept:  # that spawner was there already
+                descriptors.kept.pop(layer).close()
+        worker = Worker(
+            self._child,
+            record,
+            descriptors,
+            self._output,
+            "",
+            time.monotonic() - self._decided,
+            self.journey.steps(),
+        )
+        self._stop_timers()
+        self.done.callback(worker)
+
+    def _reported(self, record: FailedRecord) -> None:
+        self._fail(
+            record.category,
+            record.summary,
+            record.advice,
+            "\n".join((*record.findings, record.detail)).strip(),
+        )
+
+    def _layer_died(self) -> None:
+        step = self.journey.last()
+        where = f"during step {step.name} of the {step.who}" if step else "at once"
+        self._fail(
+            LAYER_DIED,
+            f"a process of the spawn server died {where}"
+            + (f" (pid {step.pid})" if step else ""),
+        )
+
+    def _died(self, status: ExitStatus) -> None:
+        step = self.journey.last()
+        name = step.name if step else "start"
+        pid = self._child.pid if self._child else 0
+        self._fail(
+            APP_ERROR,
+            f"step {name} (worker {pid}): the process {status.describe()}",
+            "Does the app, or a library of it, end the process by itself?",
+        )
+
+    def _closed_handshake(self) -> None:
+        self._fail(
+            APP_ERROR,
+            "the worker lives on but has closed its handshake socket",
+            "Does the app close all descriptors, or turn itself into a daemon?",
+        )
+
+    def _timed_out(self) -> None:
+        step = self.journey.last()
+        seconds = self._request.app.start_timeout
+        where = f"step {step.name} ({step.who} {step.pid})" if step else "the spawn"
+        # A spawner that hangs is of no use to the next spawn either.
+        if step is not None and (found := self._ground.spawners.find(step.pid)):
+            found.kill()
+        self._ground.spawners.kill_app(self._request.app.name)
+        self._fail(
+            TIMEOUT,
+            f"{where} was not done {seconds:g} s after the start",
+            "If the app needs longer to start, raise start_timeout.",
+        )
+
+    # --- the end --------------------------------------------------------------
+
+    def _fail(
+        self, category: str, summary: str, advice: str = "", detail: str = ""
+    ) -> None:
+        if self.done.called:
+            return
+        self.journey.fail(time.monotonic())
+        output = "\n".join(o.tail() for o in self._outputs if o.tail())
+        self._abort()
+        app = self._request.app.name
+        if not summary.startswith(f"app {app}"):
+            summary = f"app {app}: {summary}"
+        self.done.errback(
+            SpawnError(category, summary, advice, detail, self.journey.steps(), output)
+        )
+
+    def _abort(self) -> None:
+        """End whatever was started for this attempt."""
+        self._stop_timers()
+        if self._handshake is not None:
+            self._handshake.close()
+        if self._child is not None:
+            self._child.kill()
+        if self._descriptors is not None:
+            self._descriptors.close()
+
+    def _stop_timers(self) -> None:
+        for timer in self._timers:
+            if timer.active():
+                timer.cancel()

@@ -1,0 +1,205 @@
+"""The spawn manager as a process: started, talked to, replaced when it dies.
+
+Runs in: the controller.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+from twisted.logger import Logger
+
+from passtwist.model import MANAGER
+from passtwist.spawning.channel import ControlChannel
+from passtwist.spawning.code_folder import BOOTSTRAP
+from passtwist.spawning.output import Output
+from passtwist.wire.control import Message, spawn_request_to_body
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from passtwist.api.reactors import Reactor
+    from passtwist.model import ExitStatus, SpawnRequest
+    from passtwist.spawning.child import Child, Children
+
+# Descriptors of the manager, as its bootstrap expects them.
+CONTROL_FD = 3
+LIFELINE_FD = 4
+
+# A manager that dies sooner than this after its start is not replaced at
+# once, so that one that can't run does not become a busy loop.
+HEALTHY_AFTER = 1.0  # seconds
+RESTART_PAUSE = 1.0  # seconds
+
+
+class SpawnManager:
+    """Keeps one spawn manager running.
+
+    :param code: RUNTIME_DIR/code, filled.
+    :param on_notice: told of each message that the manager sends.
+    """
+
+    log = Logger(namespace="passtwist.spawning")
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        children: Children,
+        code: Path,
+        on_notice: Callable[[Message], None],
+        python: str = sys.executable,
+    ) -> None:
+        self._reactor = reactor
+        self._children = children
+        self._code = code
+        self._on_notice = on_notice
+        self._python = python
+        self._child: Child | None = None
+        self._channel: ControlChannel | None = None
+        self._lifeline = -1
+        self._output: Output | None = None
+        self._started_at = 0.0
+        self._stopping = False
+
+    @property
+    def pid(self) -> int:
+        """Pid of the running manager, 0 when there is none."""
+        return 0 if self._child is None else self._child.pid
+
+    def start(self) -> None:
+        """Start it.
+
+        :raises OSError: the operating system refused.
+        """
+        self._stopping = False
+        self._started_at = self._reactor.seconds()
+        ours, theirs = socket.socketpair()
+        lifeline_read, self._lifeline = os.pipe2(os.O_CLOEXEC)
+        output_read, output_write = os.pipe2(os.O_CLOEXEC)
+        try:
+            pid = self._execute(theirs.fileno(), lifeline_read, output_write)
+        except OSError:
+            for descriptor in (self._lifeline, output_read):
+                os.close(descriptor)
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+            os.close(lifeline_read)
+            os.close(output_write)
+        ours.setblocking(False)
+        os.set_blocking(output_read, False)
+        self._output = Output(self._reactor, output_read, "-", MANAGER)
+        self._output.pid = pid
+        self._child = self._children.adopt(pid, os.geteuid())
+        self._child.when_exited().addCallback(self._exited, self._child)
+        self._channel = ControlChannel(self._reactor, ours, self._on_notice, self._lost)
+        self.log.info("spawn manager started, pid {pid}", pid=pid)
+
+    def stop(self) -> None:
+        """End it and with it every spawner; workers go on.  No replacement."""
+        self._stopping = True
+        self._release()
+
+    def ensure_alive(self) -> None:
+        """Notice a death that the reactor has not told us of yet."""
+        if self._child is not None:
+            self._child.reap()
+
+    def spawn(self, request: SpawnRequest, fds: Mapping[str, int]) -> None:
+        """Send a spawn down; what becomes of it is told by its handshake."""
+        self._send("spawn", spawn_request_to_body(request), fds)
+
+    def retire(self, app: str) -> None:
+        """End the app spawners of *app*."""
+        self._send("retire", {"app": app}, {})
+
+    def _send(
+        self, kind: str, body: Mapping[str, object], fds: Mapping[str, int]
+    ) -> None:
+        self.ensure_alive()
+        if self._channel is not None:
+            self._channel.send(kind, body, fds)
+
+    def _execute(self, control: int, lifeline: int, output: int) -> int:
+        """posix_spawn: cheap however large the controller has become."""
+        null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        # Out of the way of the numbers that they are to get.
+        high = [
+            fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 16)
+            for descriptor in (null, output, control, lifeline)
+        ]
+        null_high, output_high, control_high, lifeline_high = high
+        try:
+            return os.posix_spawn(
+                self._python,
+                # Isolated, without site: nothing but the standard library.
+                [
+                    self._python,
+                    "-I",
+                    "-S",
+                    str(self._code / BOOTSTRAP),
+                    "manager",
+                ],
+                os.environ,
+                file_actions=[
+                    (os.POSIX_SPAWN_DUP2, null_high, 0),
+                    (os.POSIX_SPAWN_DUP2, output_high, 1),
+                    (os.POSIX_SPAWN_DUP2, output_high, 2),
+                    (os.POSIX_SPAWN_DUP2, control_high, CONTROL_FD),
+                    (os.POSIX_SPAWN_DUP2, lifeline_high, LIFELINE_FD),
+                ],
+                setsid=True,
+            )
+        finally:
+            os.close(null)
+            for descriptor in high:
+                os.close(descriptor)
+
+    def _lost(self) -> None:
+        """The channel broke: it died, or spoke nonsense and must die."""
+        if self._child is not None:
+            self._child.kill()
+
+    def _exited(self, status: ExitStatus, child: Child) -> None:
+        if child is not self._child:
+            return
+        self._release()
+        if self._stopping:
+            return
+        self.log.error(
+            "spawn manager {pid} {status}; starting another, workers go on",
+            pid=child.pid,
+            status=status.describe(),
+        )
+        if self._reactor.seconds() - self._started_at < HEALTHY_AFTER:
+            self._reactor.callLater(RESTART_PAUSE, self._restart)
+        else:
+            self._restart()
+
+    def _restart(self) -> None:
+        if self._stopping or self._child is not None:
+            return
+        try:
+            self.start()
+        except OSError as error:
+            self.log.error("spawn manager can't be started: {error}", error=error)
+            self._reactor.callLater(RESTART_PAUSE, self._restart)
+
+    def _release(self) -> None:
+        """Close our ends, which also ends a manager that still runs."""
+        self._child = None
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+        if self._lifeline >= 0:
+            os.close(self._lifeline)
+            self._lifeline = -1
+        if self._output is not None:
+            self._output.close()
+            self._output = None

@@ -1,0 +1,123 @@
+"""RUNTIME_DIR: made, locked and swept at start, emptied at stop.
+
+Runs in: the controller.
+
+Layout: ``lock`` (flock, held while we run), ``pid``, ``code/`` (what the
+processes below run, world-readable), ``sockets/`` (0700, one socket a worker),
+``admin.sock``.  What a killed predecessor left is removed at the next start;
+the lock tells a leftover from a running server.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import stat
+from pathlib import Path
+
+from passtwist.errors import StartupError
+
+# Linux limits sun_path to 108 bytes with the final NUL.  The longest name
+# below the folder is "sockets/w" and a worker's number; ten digits of it last
+# for thirty years at ten spawns a second.
+SUN_PATH = 108
+LONGEST_NAME = len("/sockets/w") + 10
+
+
+class RuntimeDir:
+    """One server's runtime directory.
+
+    :param path: absolute; made if missing (0711, so that the app's users can
+        reach ``code/`` but list nothing).
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = Path(path)
+        self.code = self.path / "code"
+        self.sockets = self.path / "sockets"
+        self.admin_socket = self.path / "admin.sock"
+        self._lock: int | None = None
+
+    def acquire(self) -> None:
+        """Make, lock and sweep it.
+
+        :raises StartupError: too long for a socket's name, not ours, not
+            writable, or another server runs in it.
+        """
+        if len(os.fsencode(self.path)) + LONGEST_NAME >= SUN_PATH:
+            raise StartupError(
+                f"runtime_dir {self.path} is too long: a Unix socket's name has at "
+                f"most {SUN_PATH - 1} bytes and ours add {LONGEST_NAME}; "
+                "choose a shorter one"
+            )
+        try:
+            self.path.mkdir(mode=0o711, parents=True, exist_ok=True)
+            self._refuse_foreign()
+            self.path.chmod(0o711)
+            self._take_lock()
+            self._sweep()
+            self.sockets.mkdir(mode=0o700)
+            # mkdir's mode is cut by the umask, which a daemon has at 077; the
+            # reverse could not happen, but what must hold is said outright.
+            self.sockets.chmod(0o700)
+            (self.path / "pid").write_text(f"{os.getpid()}\n")
+        except OSError as error:
+            self.release()
+            raise StartupError(
+                f"runtime_dir {self.path}: {error.strerror or error}; set "
+                "runtime_dir to a folder that this user may write"
+            ) from error
+
+    def release(self) -> None:
+        """Empty and unlock it.  Harmless when it was never acquired."""
+        if self._lock is None:
+            return
+        try:
+            self._sweep()
+            for name in ("pid", "lock"):
+                (self.path / name).unlink(missing_ok=True)
+            self.path.rmdir()
+        except OSError:
+            # Somebody else's file in it, or it is gone: not ours to judge.
+            pass
+        os.close(self._lock)
+        self._lock = None
+
+    def socket_path(self, worker: int) -> str:
+        """Where the listening socket of a worker is bound."""
+        return str(self.sockets / f"w{worker}")
+
+    def _refuse_foreign(self) -> None:
+        info = self.path.lstat()
+        if not stat.S_ISDIR(info.st_mode):
+            raise StartupError(f"runtime_dir {self.path} is not a folder")
+        if info.st_uid != os.geteuid():
+            raise StartupError(
+                f"runtime_dir {self.path} belongs to user {info.st_uid}, not to "
+                f"us ({os.geteuid()}); remove it or set another runtime_dir"
+            )
+
+    def _take_lock(self) -> None:
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        descriptor = os.open(self.path / "lock", flags, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise StartupError(
+                f"another passtwist{self._running_pid()} uses runtime_dir "
+                f"{self.path}; stop it or set another runtime_dir"
+            ) from None
+        self._lock = descriptor
+
+    def _running_pid(self) -> str:
+        try:
+            return f" (pid {int((self.path / 'pid').read_text())})"
+        except (OSError, ValueError):
+            return ""
+
+    def _sweep(self) -> None:
+        for folder in (self.code, self.sockets):
+            shutil.rmtree(folder, ignore_errors=True)
+        self.admin_socket.unlink(missing_ok=True)

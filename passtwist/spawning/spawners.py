@@ -1,0 +1,118 @@
+"""The spawner processes that run now, for status and for ending them.
+
+Runs in: the controller.
+
+They are children of the manager or of each other, so only their lifelines
+are ours; their pidfds tell when they end.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from passtwist.model import APP
+from passtwist.spawning.selectable import Selectable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from passtwist.api.reactors import Reactor
+    from passtwist.model import SpawnRequest
+    from passtwist.spawning.descriptors import Kept
+    from passtwist.spawning.output import Output
+
+
+class SpawnerProcess(Selectable):
+    """One framework spawner or app spawner.
+
+    :ivar kind: ``framework`` or ``app``.
+    :ivar key: what it is for: the framework's key, or the app's name.
+    :ivar app: the app that it was started for.
+    :raises OSError: there is no such process any more.
+    """
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        kind: str,
+        pid: int,
+        request: SpawnRequest,
+        kept: Kept,
+        output: Output,
+        on_gone: Callable[[SpawnerProcess], None],
+    ) -> None:
+        super().__init__(reactor, os.pidfd_open(pid))
+        self.kind = kind
+        self.pid = pid
+        self.app = request.app.name
+        self.key = self.app if kind == APP else " ".join(request.app.framework_key)
+        self.generation = request.generation
+        self.started_at = reactor.seconds()
+        self.output = output
+        self._kept = kept
+        self._on_gone = on_gone
+        reactor.addReader(self)
+
+    def kill(self) -> None:
+        """End it: the kernel does, when its lifeline closes."""
+        self._kept.close()
+
+    def doRead(self) -> None:
+        """It has ended."""
+        if self._descriptor < 0:
+            return
+        self.unwatch()
+        os.close(self._descriptor)
+        self._descriptor = -1
+        self._kept.close()
+        self._on_gone(self)
+
+
+class Spawners:
+    """All of them."""
+
+    def __init__(self, reactor: Reactor) -> None:
+        self._reactor = reactor
+        self._all: dict[int, SpawnerProcess] = {}
+
+    def __iter__(self) -> Iterator[SpawnerProcess]:
+        return iter(tuple(self._all.values()))
+
+    def add(
+        self, kind: str, pid: int, request: SpawnRequest, kept: Kept, output: Output
+    ) -> None:
+        """A spawner was started with these descriptors.
+
+        The pid is what the process says; nothing is ever signalled by it.
+        """
+        if pid in self._all:
+            return
+        try:
+            process = SpawnerProcess(
+                self._reactor, kind, pid, request, kept, output, self._gone
+            )
+        except (OSError, OverflowError):
+            kept.close()
+            return
+        self._all[pid] = process
+
+    def find(self, pid: int) -> SpawnerProcess | None:
+        """The spawner with that pid."""
+        return self._all.get(pid)
+
+    def kill_app(self, app: str) -> None:
+        """End the app spawners of *app*."""
+        for process in self:
+            if process.kind == APP and process.app == app:
+                process.kill()
+
+    def close(self) -> None:
+        """End all of them."""
+        for process in self:
+            process.kill()
+            process.output.close()
+            process.doRead()
+
+    def _gone(self, process: SpawnerProcess) -> None:
+        self._all.pop(process.pid, None)

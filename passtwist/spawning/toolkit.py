@@ -1,0 +1,153 @@
+"""`ISpawnToolkit`: what spawn methods build on.
+
+Runs in: the controller.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from passtwist.api.interfaces import ISpawnToolkit
+from passtwist.errors import FrameTooLarge, SpawnError
+from passtwist.model import APP_ERROR, LAYER_DIED, SYSTEM, ExitStatus
+from passtwist.spawning import code_folder
+from passtwist.spawning.attempt import Attempt
+from passtwist.spawning.child import Children
+from passtwist.spawning.manager import SpawnManager
+from passtwist.spawning.spawners import Spawners
+from passtwist.spawning.subreaper import OrphanReaper
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from twisted.python.failure import Failure
+
+    from passtwist.api.interfaces import IWorker
+    from passtwist.api.reactors import Reactor
+    from passtwist.model import SpawnRequest
+    from passtwist.spawning.output import Output
+    from passtwist.spawning.runtime_dir import RuntimeDir
+    from passtwist.spawning.worker import Worker
+    from passtwist.wire.control import Message
+
+
+@implementer(ISpawnToolkit)
+class SpawnToolkit:
+    """Keeps the spawn server running and starts workers through it.
+
+    :param runtime: acquired before `start`.
+    :param children: file name to path of the frameworks' child halves.
+    """
+
+    log = Logger(namespace="passtwist.spawning")
+
+    def __init__(
+        self, reactor: Reactor, runtime: RuntimeDir, children: Mapping[str, str]
+    ) -> None:
+        self.reactor = reactor
+        self.children = Children(reactor)
+        self.spawners = Spawners(reactor)
+        self.manager = SpawnManager(
+            reactor, self.children, runtime.code, self._on_notice
+        )
+        self._runtime = runtime
+        self._child_halves = children
+        self._orphans = OrphanReaper(reactor, self.children.__contains__)
+        self._outputs: set[Output] = set()
+
+    def start(self) -> None:
+        """Become the subreaper, lay out the code, start the manager.
+
+        :raises StartupError: see there.
+        :raises OSError: the manager can't be started.
+        """
+        code_folder.fill(self._runtime.code, self._child_halves)
+        self._orphans.start()
+        self.manager.start()
+
+    def stop(self) -> None:
+        """End the manager and every spawner; workers are the pool's."""
+        self.manager.stop()
+        self.spawners.close()
+        for output in tuple(self._outputs):
+            output.close()
+        self._outputs.clear()
+        self._orphans.stop()
+
+    def spawn(self, request: SpawnRequest) -> Deferred[IWorker]:
+        """See `ISpawnToolkit.spawn`."""
+        decided = time.monotonic()
+        first = self._attempt(request, decided)
+
+        def again(failure: Failure) -> Failure | Deferred[Worker]:
+            error = failure.value
+            if not isinstance(error, SpawnError) or error.category != LAYER_DIED:
+                return failure
+            self.log.warn("{error}; trying once more", error=error)
+            left = request.app.start_timeout - (time.monotonic() - decided)
+            app = replace(request.app, start_timeout=max(1.0, left))
+            return self._attempt(replace(request, app=app), decided)
+
+        first.addErrback(again)
+        first.addErrback(self._as_spawn_error, request)
+        result: Deferred[IWorker] = first  # type: ignore[assignment]  # a Worker provides it; Deferred is invariant
+        return result
+
+    def retire(self, app: str) -> None:
+        """See `ISpawnToolkit.retire`."""
+        self.manager.retire(app)
+
+    # --- Ground, for attempts -------------------------------------------------
+
+    def socket_path(self, number: int) -> str:
+        """Where the worker's listening socket goes."""
+        return self._runtime.socket_path(number)
+
+    def send(self, request: SpawnRequest, fds: dict[str, int]) -> None:
+        """Hand the spawn to the manager."""
+        self.manager.spawn(request, fds)
+
+    def keep_output(self, output: Output) -> None:
+        """Close it when the server stops."""
+        self._outputs = {kept for kept in self._outputs if kept.fileno() >= 0}
+        self._outputs.add(output)
+
+    def _attempt(self, request: SpawnRequest, decided: float) -> Deferred[Worker]:
+        attempt = Attempt(self, request, decided)
+        try:
+            attempt.begin()
+        except FrameTooLarge as error:
+            attempt.done.cancel()
+            attempt.done.addErrback(lambda _: None)
+            return fail(SpawnError(APP_ERROR, f"app {request.app.name}: {error}"))
+        return attempt.done
+
+    def _as_spawn_error(self, failure: Failure, request: SpawnRequest) -> Failure:
+        """Let nothing but SpawnError and a cancellation out."""
+        if not isinstance(failure.value, SpawnError | CancelledError):
+            self.log.failure(
+                "spawning a worker of {app}", failure, app=request.app.name
+            )
+            text = f"app {request.app.name}: {failure.getErrorMessage()}"
+            raise SpawnError(SYSTEM, text)
+        return failure
+
+    def _on_notice(self, message: Message) -> None:
+        if message.kind != "spawner_exited":
+            self.log.warn("spawn manager says {kind}", kind=message.kind)
+            return
+        body = message.body
+        status = ExitStatus(body.get("code"), body.get("signal"))
+        self.log.info(
+            "{kind} spawner {pid} of {app} {status}",
+            kind=body.get("kind"),
+            pid=body.get("pid"),
+            app=body.get("app"),
+            status=status.describe(),
+        )

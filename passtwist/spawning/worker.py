@@ -1,0 +1,70 @@
+"""A running worker as the rest of the controller sees it.
+
+Runs in: the controller.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zope.interface import implementer
+
+from passtwist.api.interfaces import IWorker
+
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+
+    from passtwist.model import ExitStatus, Step
+    from passtwist.spawning.child import Child
+    from passtwist.spawning.descriptors import SpawnDescriptors
+    from passtwist.spawning.output import Output
+    from passtwist.wire.journey import ReadyRecord
+
+
+@implementer(IWorker)
+class Worker:
+    """Owns the process, its lifeline, its socket's name and its scoreboard."""
+
+    def __init__(
+        self,
+        child: Child,
+        ready: ReadyRecord,
+        descriptors: SpawnDescriptors,
+        output: Output | None,
+        spawn_method: str,
+        spawn_seconds: float,
+        journey: tuple[Step, ...],
+    ) -> None:
+        self.pid = child.pid
+        self.socket_path = descriptors.socket_path
+        self.protocol = ready.protocol
+        self.concurrency = ready.concurrency
+        self.scoreboard: memoryview | None = (
+            descriptors.scoreboard if ready.protocol == "session" else None
+        )
+        self.spawn_method = spawn_method
+        self.spawn_seconds = spawn_seconds
+        self.journey: tuple[object, ...] = journey
+        self._child = child
+        self._descriptors = descriptors
+        self._output = output
+        child.when_exited().addCallback(self._exited)
+
+    def when_exited(self) -> Deferred[ExitStatus]:
+        """See `IWorker.when_exited`."""
+        return self._child.when_exited()
+
+    def terminate(self) -> None:
+        """See `IWorker.terminate`."""
+        self._child.terminate()
+
+    def kill(self) -> None:
+        """See `IWorker.kill`."""
+        self._child.kill()
+
+    def output_tail(self) -> str:
+        """The last lines that the process printed."""
+        return self._output.tail() if self._output is not None else ""
+
+    def _exited(self, _status: ExitStatus) -> None:
+        self._descriptors.close()
