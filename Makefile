@@ -1,0 +1,73 @@
+# passtwist from a fresh checkout: `make serve` or `make test`, each is enough.
+# Needs make and Python 3.11 or newer with venv (Debian: python3 python3-venv).
+
+PORT ?= 8080
+TESTS ?= tests
+ARGS ?=
+VENV ?= .venv
+
+# The first of these names that is a Python 3.11 or newer.
+FIND_PYTHON = for name in python3.13 python3.12 python3.11 python3; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo $$name && break; done
+PYTHON ?= $(shell $(FIND_PYTHON))
+
+BIN := $(VENV)/bin
+SITE := examples/django_site
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test lint docs-check clean
+
+help: ## say what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+serve: $(BIN)/ready-to-serve ## serve the three example sites (PORT=8080)
+	@$(BIN)/python $(SITE)/prepare.py
+	@echo
+	@echo 'Django   http://127.0.0.1:$(PORT)/django/   (admin: user admin, password admin)'
+	@echo 'Flask    http://127.0.0.1:$(PORT)/flask/'
+	@echo 'WSGI     http://127.0.0.1:$(PORT)/hello/'
+	@echo 'Control-C stops.'
+	@echo
+	@exec $(BIN)/twistd --nodaemon --pidfile= passtwist \
+		--config examples/passtwist.toml --listen tcp:$(PORT):interface=127.0.0.1
+
+test: $(BIN)/ready-to-test ## run all tests (TESTS=tests/pool ARGS='-k queue')
+	$(BIN)/python -m pytest $(ARGS) $(TESTS)
+
+lint: $(BIN)/ready-to-test ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+docs-check: $(BIN)/ready-to-test ## links, tables and code blocks of the documentation
+	$(BIN)/python -m pytest $(ARGS) tests/docs
+
+clean: ## remove what was made here, the example's data too
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(SITE)/data twisted/plugins/dropin.cache
+	find passtwist twisted tests examples -name __pycache__ -prune -exec rm -rf {} +
+
+# Two stamps, so that serving does not wait for what only tests need.  One
+# that is older than pyproject.toml is out of date: requirements may differ.
+$(BIN)/ready-to-serve: EXTRAS := examples
+$(BIN)/ready-to-test: EXTRAS := tls,test,lint
+$(BIN)/ready-to-serve $(BIN)/ready-to-test: pyproject.toml
+	@test -n '$(PYTHON)' || { \
+		echo 'passtwist needs Python 3.11 or newer, and none was found.' ; \
+		echo 'Debian 12 and newer: apt-get install python3 python3-venv' ; \
+		echo 'Anywhere else: make PYTHON=/path/to/python3 ...' ; exit 1 ; } >&2
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo 'passtwist needs Python 3.11 or newer; $(PYTHON) is' \
+			"$$($(PYTHON) --version 2>&1)." ; exit 1 ; } >&2
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo '$(PYTHON) cannot make virtual environments: venv or ensurepip is missing.' ; \
+		echo 'Debian: apt-get install python3-venv' ; exit 1 ; } >&2
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo 'Installing passtwist[$(EXTRAS)] into $(VENV) ...'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--editable '.[$(EXTRAS)]' || { \
+		echo 'pip could not install what passtwist needs (see above).' ; \
+		echo 'Without a way to pypi.org, name an index: make PIP_INDEX_URL=URL ...' ; \
+		exit 1 ; } >&2
+	@touch $@

@@ -1,0 +1,1 @@
+"""A notice board: the Django example of passtwist."""

@@ -1,0 +1,1 @@
+"""Notices, and files to go with them."""
