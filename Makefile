@@ -68,6 +68,6 @@ $(BIN)/ready-to-serve $(BIN)/ready-to-test: pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--editable '.[$(EXTRAS)]' || { \
 		echo 'pip could not install what passtwist needs (see above).' ; \
-		echo 'Without a way to pypi.org, name an index: make PIP_INDEX_URL=URL ...' ; \
+		echo 'If the package index is out of reach, name another: make PIP_INDEX_URL=URL ...' ; \
 		exit 1 ; } >&2
 	@touch $@

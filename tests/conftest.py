@@ -1,12 +1,139 @@
-"""What holds for every test of passtwist."""
+"""What holds for every test of passtwist: cleanliness, order, and what it needs."""
 
 from __future__ import annotations
+
+import importlib.metadata
+import os
+import re
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
 
 import pytest
 
 pytest_plugins = ["pytester"]
 
+TESTS = Path(__file__).parent
+
+# What is broken at the bottom shows first: it breaks what is above it.
+FIRST = ("architecture", "wire", "pool", "http", "api", "worker", "spawnserver")
+LAST = ("integration", "conformance", "packaging")
+
+# Which Debian package brings a program that a test can ask for.
+PACKAGES = {
+    "nginx": "nginx-light",
+    "passenger": "passenger",
+    "strace": "strace",
+    "wrk": "wrk",
+}
+
 
 @pytest.fixture(autouse=True)
 def _every_test_cleans_up(leaves_nothing_behind):
     """No test leaves a failure, timer, socket, process or descriptor behind."""
+
+
+@pytest.fixture(scope="session")
+def interpreters() -> dict[tuple[int, int], str]:
+    """CPython 3.9 to 3.14 of this machine: version to absolute path."""
+    return find_interpreters()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the packages of tests; inside of one, files and tests keep theirs."""
+    items.sort(key=rank)
+
+
+def rank(item: pytest.Item) -> int:
+    """Where the test's package comes: FIRST, the others, LAST."""
+    folder = item.path.relative_to(TESTS).parts[0] if TESTS in item.path.parents else ""
+    if folder in FIRST:
+        return FIRST.index(folder)
+    if folder in LAST:
+        return len(FIRST) + 1 + LAST.index(folder)
+    return len(FIRST)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose marker names something that is missing, and name it.
+
+    ``root`` needs root; ``debian("wrk")`` needs these programs;
+    ``interpreter("3.9")`` needs these versions of Python, without arguments
+    any other than our own; ``real("wagtail")`` needs these distributions.
+    """
+    for mark in item.iter_markers():
+        check = NEEDS.get(mark.name)
+        reason = check(*mark.args) if check else ""
+        if reason:
+            pytest.skip(reason)
+
+
+def root_is_missing() -> str:
+    return "" if os.geteuid() == 0 else "needs to be root"
+
+
+def program_is_missing(*programs: str) -> str:
+    # Daemons are where only root's PATH leads.
+    path = os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"
+    missing = [name for name in programs if not shutil.which(name, path=path)]
+    packages = " ".join(PACKAGES.get(name, name) for name in missing)
+    return f"needs {', '.join(missing)}: apt-get install {packages}" if missing else ""
+
+
+def interpreter_is_missing(*versions: str) -> str:
+    found = {f"{major}.{minor}" for major, minor in find_interpreters()}
+    if not versions:
+        return "" if len(found) > 1 else "needs another Python interpreter"
+    missing = [version for version in versions if version not in found]
+    return f"needs Python {', '.join(missing)}" if missing else ""
+
+
+def distribution_is_missing(*distributions: str) -> str:
+    missing = []
+    for name in distributions:
+        try:
+            importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            missing.append(name)
+    return f"needs pip install {' '.join(missing)}" if missing else ""
+
+
+NEEDS = {
+    "root": root_is_missing,
+    "debian": program_is_missing,
+    "interpreter": interpreter_is_missing,
+    "real": distribution_is_missing,
+}
+
+
+@cache
+def find_interpreters() -> dict[tuple[int, int], str]:
+    """Look on PATH and where pyenv and uv put theirs; each one is tried."""
+    home = Path.home()
+    pyenv = Path(os.environ.get("PYENV_ROOT", home / ".pyenv"))
+    found: dict[tuple[int, int], str] = {}
+    for minor in range(9, 15):
+        name = f"python3.{minor}"
+        candidates = [
+            *pyenv.glob(f"versions/3.{minor}.*/bin/{name}"),
+            *(home / ".local/share/uv/python").glob(f"cpython-3.{minor}.*/bin/{name}"),
+            *filter(None, [shutil.which(name)]),
+        ]
+        for candidate in candidates:
+            if runs_as(str(candidate), f"3.{minor}"):
+                found[3, minor] = str(candidate)
+                break
+    return found
+
+
+def runs_as(python: str, version: str) -> bool:
+    """Whether *python* starts and is CPython *version*; a pyenv shim may not."""
+    shown = subprocess.run(
+        [python, "-I", "-S", "--version"],
+        capture_output=True,
+        text=True,
+        timeout=10,
+        check=False,
+    )
+    return bool(re.match(rf"Python {re.escape(version)}\.", shown.stdout))
