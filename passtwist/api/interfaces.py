@@ -223,6 +223,48 @@ class IFramework(Interface):
         """
 
 
+class ISpawnerStatus(Interface):
+    """A spawner process, for status."""
+
+    kind: str = Attribute("'framework' or 'app'.")
+    pid: int = Attribute("Its pid.")
+    key: str = Attribute("What it is for: a framework's key, or an app's name.")
+    app: str = Attribute("The app that it was started for.")
+    age: float = Attribute("Seconds since it was started.")
+
+
+class ISpawnServer(ISpawnToolkit):
+    """The spawn server as the service sees it: the toolkit, and its life."""
+
+    def start() -> None:
+        """Start the manager.
+
+        :raises passtwist.errors.StartupError: it can't be started.
+        """
+
+    def stop() -> None:
+        """End manager and spawners; workers are not touched."""
+
+    def manager_pid() -> int:
+        """Pid of the spawn manager, 0 when there is none."""
+
+    def spawners() -> Sequence[ISpawnerStatus]:
+        """The spawner processes that run."""
+
+
+class IFrontEnd(Interface):
+    """What accepts the clients' connections, as the service sees it."""
+
+    def drain() -> Deferred[None]:
+        """Close connections as they become idle; fires when none is left."""
+
+    def close() -> None:
+        """Close every connection now."""
+
+    def reopen_logs() -> None:
+        """The log files were moved away: open them anew."""
+
+
 class IPasstwistService(Interface):
     """The whole server as a service (also an IService)."""
 

@@ -54,7 +54,7 @@ class Ground(Protocol):
 
     reactor: Reactor
     children: Children
-    spawners: Spawners
+    spawner_processes: Spawners
 
     def socket_path(self, number: int) -> str:
         """Where the worker's listening socket goes."""
@@ -148,7 +148,7 @@ class Attempt:
         self._ground.keep_output(output)
         if record.who != WORKER:
             del descriptors.kept[record.who]
-            self._ground.spawners.add(
+            self._ground.spawner_processes.add(
                 record.who, record.pid, self._request, kept, output
             )
             return
@@ -222,9 +222,11 @@ class Attempt:
         seconds = self._request.app.start_timeout
         where = f"step {step.name} ({step.who} {step.pid})" if step else "the spawn"
         # A spawner that hangs is of no use to the next spawn either.
-        if step is not None and (found := self._ground.spawners.find(step.pid)):
+        if step is not None and (
+            found := self._ground.spawner_processes.find(step.pid)
+        ):
             found.kill()
-        self._ground.spawners.kill_app(self._request.app.name)
+        self._ground.spawner_processes.kill_app(self._request.app.name)
         self._fail(
             TIMEOUT,
             f"{where} was not done {seconds:g} s after the start",

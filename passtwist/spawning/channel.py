@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from twisted.logger import Logger
 
+from passtwist.api.selectable import Selectable
 from passtwist.errors import WireError
-from passtwist.spawning.selectable import Selectable
 from passtwist.wire.control import Message, MessageReader, encode_message
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 
+from passtwist.api.selectable import Selectable
 from passtwist.model import ExitStatus
-from passtwist.spawning.selectable import Selectable
 
 if TYPE_CHECKING:
     from passtwist.api.reactors import Reactor

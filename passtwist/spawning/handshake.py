@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from passtwist.api.selectable import Selectable
 from passtwist.errors import BadFrame
-from passtwist.spawning.selectable import Selectable
 from passtwist.wire.journey import MAX_RECORD, Record, decode_record
 
 if TYPE_CHECKING:

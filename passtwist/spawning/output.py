@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from twisted.logger import Logger
 
-from passtwist.spawning.selectable import Selectable
+from passtwist.api.selectable import Selectable
 
 if TYPE_CHECKING:
     from passtwist.api.reactors import Reactor

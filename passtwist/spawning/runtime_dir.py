@@ -36,7 +36,7 @@ class RuntimeDir:
         self.path = Path(path)
         self.code = self.path / "code"
         self.sockets = self.path / "sockets"
-        self.admin_socket = self.path / "admin.sock"
+        self._admin_socket = self.path / "admin.sock"
         self._lock: int | None = None
 
     def acquire(self) -> None:
@@ -84,6 +84,11 @@ class RuntimeDir:
         os.close(self._lock)
         self._lock = None
 
+    @property
+    def admin_path(self) -> str:
+        """Where the admin socket goes."""
+        return str(self._admin_socket)
+
     def socket_path(self, worker: int) -> str:
         """Where the listening socket of a worker is bound."""
         return str(self.sockets / f"w{worker}")
@@ -120,4 +125,4 @@ class RuntimeDir:
     def _sweep(self) -> None:
         for folder in (self.code, self.sockets):
             shutil.rmtree(folder, ignore_errors=True)
-        self.admin_socket.unlink(missing_ok=True)
+        self._admin_socket.unlink(missing_ok=True)

@@ -11,8 +11,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from zope.interface import implementer
+
+from passtwist.api.interfaces import ISpawnerStatus
+from passtwist.api.selectable import Selectable
 from passtwist.model import APP
-from passtwist.spawning.selectable import Selectable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from passtwist.spawning.output import Output
 
 
+@implementer(ISpawnerStatus)
 class SpawnerProcess(Selectable):
     """One framework spawner or app spawner.
 
@@ -53,6 +57,11 @@ class SpawnerProcess(Selectable):
         self._kept = kept
         self._on_gone = on_gone
         reactor.addReader(self)
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was started."""
+        return self._reactor.seconds() - self.started_at
 
     def kill(self) -> None:
         """End it: the kernel does, when its lifeline closes."""

@@ -1,4 +1,4 @@
-"""`ISpawnToolkit`: what spawn methods build on.
+"""`ISpawnServer`: the toolkit that spawn methods build on, and its life.
 
 Runs in: the controller.
 """
@@ -13,8 +13,8 @@ from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from passtwist.api.interfaces import ISpawnToolkit
-from passtwist.errors import FrameTooLarge, SpawnError
+from passtwist.api.interfaces import ISpawnServer
+from passtwist.errors import FrameTooLarge, SpawnError, StartupError
 from passtwist.model import APP_ERROR, LAYER_DIED, SYSTEM, ExitStatus
 from passtwist.spawning import code_folder
 from passtwist.spawning.attempt import Attempt
@@ -24,7 +24,7 @@ from passtwist.spawning.spawners import Spawners
 from passtwist.spawning.subreaper import OrphanReaper
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from twisted.python.failure import Failure
 
@@ -33,12 +33,13 @@ if TYPE_CHECKING:
     from passtwist.model import SpawnRequest
     from passtwist.spawning.output import Output
     from passtwist.spawning.runtime_dir import RuntimeDir
+    from passtwist.spawning.spawners import SpawnerProcess
     from passtwist.spawning.worker import Worker
     from passtwist.wire.control import Message
 
 
-@implementer(ISpawnToolkit)
-class SpawnToolkit:
+@implementer(ISpawnServer)
+class SpawnServer:
     """Keeps the spawn server running and starts workers through it.
 
     :param runtime: acquired before `start`.
@@ -52,7 +53,7 @@ class SpawnToolkit:
     ) -> None:
         self.reactor = reactor
         self.children = Children(reactor)
-        self.spawners = Spawners(reactor)
+        self.spawner_processes = Spawners(reactor)
         self.manager = SpawnManager(
             reactor, self.children, runtime.code, self._on_notice
         )
@@ -64,17 +65,22 @@ class SpawnToolkit:
     def start(self) -> None:
         """Become the subreaper, lay out the code, start the manager.
 
-        :raises StartupError: see there.
-        :raises OSError: the manager can't be started.
+        :raises StartupError: one of these can't be done.
         """
         code_folder.fill(self._runtime.code, self._child_halves)
         self._orphans.start()
-        self.manager.start()
+        try:
+            self.manager.start()
+        except OSError as error:
+            self._orphans.stop()
+            raise StartupError(
+                f"the spawn manager can't be started: {error}"
+            ) from error
 
     def stop(self) -> None:
         """End the manager and every spawner; workers are the pool's."""
         self.manager.stop()
-        self.spawners.close()
+        self.spawner_processes.close()
         for output in tuple(self._outputs):
             output.close()
         self._outputs.clear()
@@ -102,6 +108,14 @@ class SpawnToolkit:
     def retire(self, app: str) -> None:
         """See `ISpawnToolkit.retire`."""
         self.manager.retire(app)
+
+    def manager_pid(self) -> int:
+        """See `ISpawnServer.manager_pid`."""
+        return self.manager.pid
+
+    def spawners(self) -> Sequence[SpawnerProcess]:
+        """See `ISpawnServer.spawners`."""
+        return tuple(self.spawner_processes)
 
     # --- Ground, for attempts -------------------------------------------------
 

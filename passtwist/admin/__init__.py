@@ -1,0 +1,4 @@
+"""The admin socket.
+
+Runs in: the controller.
+"""

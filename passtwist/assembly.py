@@ -1,0 +1,135 @@
+"""The one place that knows concrete classes: from settings to a service.
+
+Runs in: the controller.  Only builds objects: twistd forks between this and
+`privilegedStartService`, so no descriptor, process or timer may be made here.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from passtwist.admin.server import AdminServer
+from passtwist.api.registry import Registry
+from passtwist.api.settings import Settings, load_file
+from passtwist.http.access_log import AccessLog
+from passtwist.http.config import FrontEndConfig, HttpLimits, Site
+from passtwist.http.front import FrontEnd
+from passtwist.pool import Pool, PoolLimits
+from passtwist.service.announcer import Announcer
+from passtwist.service.apps import App
+from passtwist.service.driver import Driver
+from passtwist.service.gateway import Gateway
+from passtwist.service.listeners import Listeners
+from passtwist.service.memory import MemorySampler
+from passtwist.service.parts import Parts
+from passtwist.service.service import PasstwistService
+from passtwist.service.status import Status
+from passtwist.spawning.runtime_dir import RuntimeDir
+from passtwist.spawning.toolkit import SpawnServer
+
+if TYPE_CHECKING:
+    import os
+
+    from passtwist.api.settings import ServerSettings
+
+
+def make_service(
+    settings: Settings | str | os.PathLike[str],
+    reactor: Any = None,
+    registry: Registry | None = None,
+) -> PasstwistService:
+    """A server as a Twisted service, for tac files and for tests.
+
+    :param settings: or the path of a ``passtwist.toml``.
+    :param reactor: the one to use; the installed one by default.
+    :param registry: the plugins; by default those that are installed and
+        those that the settings name.
+    :raises SettingsError: the file is wrong; all problems at once.
+    :raises PluginError: a plugin is broken.
+    """
+    if not isinstance(settings, Settings):
+        settings = load_file(str(settings))
+    if reactor is None:
+        from twisted.internet import reactor
+    server = settings.server
+    if registry is None:
+        registry = Registry.load(server.plugin_files)
+    now = time.monotonic
+    runtime = RuntimeDir(server.runtime_dir)
+    spawn_server = SpawnServer(reactor, runtime, registry.child_files)
+    apps = {app.name: App(app, server, registry, spawn_server) for app in settings.apps}
+    pool = Pool(_pool_limits(server))
+    announcer = Announcer()
+    driver = Driver(reactor, now, apps, spawn_server, announcer)
+    announcer.workers = driver.workers
+    gateway = driver.gateway = Gateway(pool, now, driver.perform)
+    front_end = FrontEnd(
+        gateway,
+        _sites(settings),
+        _front_end_config(server),
+        reactor,
+        AccessLog(server.access_log, server.access_log_format),
+    )
+    memory = MemorySampler(driver.workers, spawn_server)
+    status = Status(
+        pool,
+        apps,
+        driver.workers,
+        spawn_server,
+        memory,
+        now,
+        server.runtime_dir,
+    )
+    parts = Parts(
+        reactor=reactor,
+        listeners=Listeners(reactor, server.listen, front_end),
+        front_end=front_end,
+        gateway=gateway,
+        driver=driver,
+        apps=apps,
+        spawn_server=spawn_server,
+        runtime=runtime,
+        admin=AdminServer(reactor, status.page),
+        memory=memory,
+        status=status,
+    )
+    return PasstwistService(parts, server.shutdown_timeout)
+
+
+def _pool_limits(server: ServerSettings) -> PoolLimits:
+    return PoolLimits(
+        max_pool_size=server.max_pool_size,
+        pool_idle_time=server.pool_idle_time,
+        spawner_idle_time=server.spawner_idle_time,
+    )
+
+
+def _sites(settings: Settings) -> list[Site]:
+    return [
+        Site(app.name, app.hosts, app.base_uri, app.max_body, app.environment)
+        for app in settings.apps
+    ]
+
+
+def _front_end_config(server: ServerSettings) -> FrontEndConfig:
+    limits = HttpLimits(
+        header_deadline=server.header_deadline,
+        body_read_timeout=server.body_read_timeout,
+        send_timeout=server.send_timeout,
+        keep_alive=server.keep_alive,
+        requests_per_connection=server.requests_per_connection,
+        max_request_line=server.max_request_line,
+        max_header_fields=server.max_header_fields,
+        max_header_field=server.max_header_field,
+        max_header_bytes=server.max_header_bytes,
+        body_memory=server.body_memory,
+        response_memory=server.response_memory,
+        response_spool=server.response_spool,
+    )
+    return FrontEndConfig(
+        environment=server.environment,
+        trusted_proxies=server.trusted_proxies,
+        proxy_hops=server.proxy_hops,
+        limits=limits,
+    )

@@ -1,0 +1,236 @@
+"""Does what the pool wants done, and tells it what came of it.
+
+Runs in: the controller.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from passtwist.errors import SpawnError
+from passtwist.model import INTERNAL, WorkerId
+from passtwist.pool import (
+    Announce,
+    KillWorker,
+    ReleaseSpawners,
+    SpawnFailed,
+    StartSpawn,
+    StopWorker,
+    TimePassed,
+    WakeAt,
+    WorkerExited,
+    WorkerReady,
+)
+from passtwist.service.link import WorkerLink
+from passtwist.service.wakeups import WakeUps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from twisted.internet.interfaces import IDelayedCall
+    from twisted.python.failure import Failure
+
+    from passtwist.api.interfaces import ISpawnToolkit, IWorker
+    from passtwist.api.reactors import Reactor
+    from passtwist.model import ExitStatus
+    from passtwist.pool import Action
+    from passtwist.service.announcer import Announcer
+    from passtwist.service.apps import App
+    from passtwist.service.gateway import Gateway
+
+# A worker that was asked to leave has nothing to do any more but its own
+# clean-up (hooks, atexit), which it limits to 5 s itself.
+LEAVE_WITHIN = 10.0  # seconds
+
+
+class RunningWorker:
+    """What the driver keeps of a worker.
+
+    :ivar link: None until it is ready.
+    """
+
+    def __init__(self, app: str, generation: int, since: float) -> None:
+        self.app = app
+        self.generation = generation
+        self.since = since
+        self.spawn: Deferred[IWorker] | None = None
+        self.worker: IWorker | None = None
+        self.link: WorkerLink | None = None
+        self.deadline: IDelayedCall | None = None
+        self.asked_to_leave = False
+
+
+class Driver:
+    """Performs the pool's actions on workers.
+
+    :ivar workers: by number; from the decision to spawn until reaped.
+    """
+
+    log = Logger(namespace="passtwist.service")
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        now: Callable[[], float],
+        apps: Mapping[str, App],
+        toolkit: ISpawnToolkit,
+        announcer: Announcer,
+    ) -> None:
+        self.workers: dict[WorkerId, RunningWorker] = {}
+        self._reactor = reactor
+        self._now = now
+        self._apps = apps
+        self._toolkit = toolkit
+        self._announcer = announcer
+        self._wakeups = WakeUps(reactor, now, self._time_passed)
+        self._all_gone: list[Deferred[None]] = []
+        self.gateway: Gateway
+
+    def perform(self, action: Action) -> None:
+        """Do one of the pool's actions."""
+        if isinstance(action, Announce):
+            self._announcer.announce(action.notice)
+        elif isinstance(action, WakeAt):
+            self._wakeups.wake_at(action.time)
+        elif isinstance(action, StartSpawn):
+            self._start(action)
+        elif isinstance(action, StopWorker):
+            self._stop(action.worker, action.reason)
+        elif isinstance(action, KillWorker):
+            self._kill(action.worker, action.reason)
+        elif isinstance(action, ReleaseSpawners):
+            self._toolkit.retire(action.app)
+
+    def when_all_gone(self) -> Deferred[None]:
+        """Fires when no worker is left."""
+        result: Deferred[None] = Deferred()
+        self._all_gone.append(result)
+        self._check_all_gone()
+        return result
+
+    def stop(self) -> None:
+        """Wake nobody any more."""
+        self._wakeups.stop()
+
+    # --- spawning -------------------------------------------------------------
+
+    def _start(self, action: StartSpawn) -> None:
+        running = RunningWorker(action.app, action.generation, self._now())
+        self.workers[action.worker] = running
+        number = action.worker
+        running.spawn = self._apps[action.app].spawn(number, action.generation)
+        running.spawn.addCallback(self._spawned, number, running)
+        running.spawn.addErrback(self._spawn_failed, number, running)
+
+    def _spawned(
+        self, worker: IWorker, number: WorkerId, running: RunningWorker
+    ) -> Deferred[None]:
+        running.worker = worker
+        running.spawn = None
+        worker.when_exited().addCallback(self._exited, number, running)
+        link = WorkerLink(self._reactor, self.gateway, number, worker)
+        connected = link.connect()
+        connected.addCallback(self._connected, number, running, link)
+        return connected
+
+    def _connected(
+        self, _: None, number: WorkerId, running: RunningWorker, link: WorkerLink
+    ) -> None:
+        running.link = link
+        self.gateway.links[number] = link
+        self._apps[running.app].last_spawn_error = None
+        assert running.worker is not None
+        self.gateway.tell(WorkerReady(number, running.worker.concurrency))
+
+    def _spawn_failed(
+        self, failure: Failure, number: WorkerId, running: RunningWorker
+    ) -> None:
+        running.spawn = None
+        error = failure.value
+        if not isinstance(error, SpawnError):
+            if running.worker is None:
+                self.log.failure("spawning {app}", failure, app=running.app)
+            text = f"app {running.app}: {failure.getErrorMessage()}"
+            error = SpawnError(INTERNAL, text)
+        if running.worker is not None:
+            # It was ready but could not be connected to.
+            running.asked_to_leave = True
+            running.worker.kill()
+        app = self._apps.get(running.app)
+        if app is not None and not running.asked_to_leave:
+            app.last_spawn_error = error
+        if running.worker is None:
+            self._forget(number)
+        self.gateway.tell(SpawnFailed(number, error, random.random()))
+
+    # --- ending ---------------------------------------------------------------
+
+    def _stop(self, number: WorkerId, reason: str) -> None:
+        running = self.workers.get(number)
+        if running is None or running.worker is None:
+            return
+        running.asked_to_leave = True
+        self.gateway.links.pop(number, None)
+        if running.link is not None:
+            running.link.close()
+        running.worker.terminate()
+        if running.deadline is None:
+            running.deadline = self._reactor.callLater(
+                LEAVE_WITHIN, self._too_slow, number, reason
+            )
+
+    def _too_slow(self, number: WorkerId, reason: str) -> None:
+        running = self.workers[number]
+        running.deadline = None
+        if running.worker is not None:
+            self.log.warn(
+                "worker {pid} of {app} did not leave within {seconds:g} s "
+                "({reason}); killing it",
+                pid=running.worker.pid,
+                app=running.app,
+                seconds=LEAVE_WITHIN,
+                reason=reason,
+            )
+            running.worker.kill()
+
+    def _kill(self, number: WorkerId, reason: str) -> None:
+        running = self.workers.get(number)
+        if running is None:
+            return
+        running.asked_to_leave = True
+        if running.worker is not None:
+            running.worker.kill()
+        elif running.spawn is not None:
+            running.spawn.cancel()
+
+    def _exited(
+        self, status: ExitStatus, number: WorkerId, running: RunningWorker
+    ) -> None:
+        assert running.worker is not None
+        if running.deadline is not None:
+            running.deadline.cancel()
+            running.deadline = None
+        link = self.gateway.links.pop(number, None) or running.link
+        self._announcer.worker_exited(running, status)
+        self._forget(number)
+        # The pool first: what the link gives back must not be routed here.
+        self.gateway.tell(WorkerExited(number))
+        if link is not None:
+            link.worker_exited()
+
+    def _forget(self, number: WorkerId) -> None:
+        self.workers.pop(number, None)
+        self._check_all_gone()
+
+    def _check_all_gone(self) -> None:
+        if not self.workers:
+            waiting, self._all_gone = self._all_gone, []
+            for deferred in waiting:
+                deferred.callback(None)
+
+    def _time_passed(self) -> None:
+        self.gateway.tell(TimePassed())

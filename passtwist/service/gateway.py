@@ -1,0 +1,152 @@
+"""The pool as the front end sees it: requests in, sessions out.
+
+Runs in: the controller.  Per request it costs two plain calls of the pool.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from typing import TYPE_CHECKING, cast
+
+from zope.interface import implementer
+
+from passtwist.api.failures import RequestFailure
+from passtwist.api.interfaces import IPool
+from passtwist.pool import GrantSession, RejectCheckout, WorkerLost
+from passtwist.service.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from passtwist.api.interfaces import IRequest, IResponder
+    from passtwist.errors import SpawnError
+    from passtwist.model import WorkerId
+    from passtwist.pool import Action, Event, Pool
+    from passtwist.service.link import WorkerLink
+
+# A request that no worker has begun goes to another one at most this often
+# (DESIGN section 4).
+MAX_ATTEMPTS = 3
+
+
+@implementer(IPool)
+class Gateway:
+    """Routes sessions to workers.
+
+    :param now: seconds on a monotonic clock.
+    :param perform: does what the pool wants done, apart from sessions.
+    :ivar links: the workers that take sessions.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        now: Callable[[], float],
+        perform: Callable[[Action], None],
+    ) -> None:
+        self.pool = pool
+        self.links: dict[WorkerId, WorkerLink] = {}
+        self.retried = 0
+        self._now = now
+        self._perform = perform
+        self._numbers = itertools.count(1)
+        self._to_do: deque[Action] = deque()
+        self._performing = False
+
+    def submit(self, app: str, request: IRequest, responder: IResponder) -> Session:
+        """See `IPool.submit`."""
+        now = self._now()
+        session = Session(self, app, next(self._numbers), request, responder, now)
+        worker = self.pool.checkout(app, session, now)
+        if worker is not None:
+            session.started_at = now
+            self.links[worker].run(session)
+        if self.pool.outbox:
+            self.follow()
+        return session
+
+    def cancel(self, session: Session) -> None:
+        """A waiting session's client is gone."""
+        self.pool.cancel(session.app, session, self._now())
+        if self.pool.outbox:
+            self.follow()
+
+    def tell(self, event: Event) -> None:
+        """Tell the pool what happened and do what it wants done."""
+        self._to_do.extend(self.pool.handle(event, self._now()))
+        self._work()
+
+    def follow(self) -> None:
+        """Do what the pool wants done after a checkout, an end or a cancel."""
+        self._to_do.extend(self.pool.take_actions())
+        self._work()
+
+    def _work(self) -> None:
+        if self._performing:
+            return  # somebody up the stack is at it, and will come to ours
+        self._performing = True
+        try:
+            while self._to_do:
+                self._do(self._to_do.popleft())
+        finally:
+            self._performing = False
+
+    def _do(self, action: Action) -> None:
+        if isinstance(action, GrantSession):
+            session = cast("Session", action.ticket)
+            link = self.links.get(action.worker)
+            if link is None:  # gone since the pool said so
+                self.not_begun(session)
+            else:
+                session.started_at = self._now()
+                link.run(session)
+        elif isinstance(action, RejectCheckout):
+            session = cast("Session", action.ticket)
+            error = cast("SpawnError | None", action.error)
+            session.fail(
+                RequestFailure(action.status, action.reason, action.retry_after, error)
+            )
+        else:
+            self._perform(action)
+
+    # --- told by the links ----------------------------------------------------
+
+    def place_free(self, link: WorkerLink) -> Session | None:
+        """See `link.Owner`."""
+        now = self._now()
+        ticket = self.pool.end_session(link.number, now)
+        if self.pool.outbox:
+            self.follow()
+        if ticket is None:
+            return None
+        session = cast("Session", ticket)
+        session.started_at = now
+        return session
+
+    def not_begun(self, session: Session) -> None:
+        """See `link.Owner`."""
+        if session.abandoned:
+            session.ended = True
+            return
+        if session.attempts >= MAX_ATTEMPTS:
+            session.fail(
+                RequestFailure(
+                    502,
+                    f"{session.attempts} workers died before they began the request",
+                )
+            )
+            return
+        self.retried += 1
+        session.worker = session.worker_pid = 0
+        now = self._now()
+        worker = self.pool.checkout(session.app, session, now)
+        if worker is not None:
+            session.started_at = now
+            self.links[worker].run(session)
+        if self.pool.outbox:
+            self.follow()
+
+    def link_lost(self, link: WorkerLink) -> None:
+        """See `link.Owner`."""
+        self.tell(WorkerLost(link.number))

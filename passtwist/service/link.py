@@ -1,0 +1,214 @@
+"""All connections of one worker.
+
+Runs in: the controller.
+
+A worker with N threads gets N connections; each is capacity from its READY
+on.  The pool counts sessions, not connections: when a connection is lost its
+session keeps its place in the pool until the replacement is ready, so the
+pool never believes in capacity that is not there.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Protocol
+
+from twisted.internet.defer import Deferred
+
+from passtwist.api.failures import RequestFailure
+from passtwist.service.connection import Connection
+from passtwist.wire.scoreboard import was_begun
+
+if TYPE_CHECKING:
+    from passtwist.api.interfaces import IWorker
+    from passtwist.api.reactors import Reactor
+    from passtwist.model import WorkerId
+    from passtwist.service.session import Session
+
+
+class Owner(Protocol):
+    """Who routes sessions to workers."""
+
+    def place_free(self, link: WorkerLink) -> Session | None:
+        """A session of the worker has ended; answers with the next one for it."""
+
+    def not_begun(self, session: Session) -> None:
+        """The worker went away before it began *session*: give it to another."""
+
+    def link_lost(self, link: WorkerLink) -> None:
+        """The worker can't be reached any more."""
+
+
+class WorkerLink:
+    """Connects to *worker* and carries its sessions.
+
+    :ivar requests: how many it has finished.
+    """
+
+    def __init__(
+        self, reactor: Reactor, owner: Owner, number: WorkerId, worker: IWorker
+    ) -> None:
+        self.number = number
+        self.worker = worker
+        self.requests = 0
+        self.running: dict[Connection, Session] = {}
+        self._reactor = reactor
+        self._owner = owner
+        self._idle: list[Connection] = []
+        self._all: set[Connection] = set()
+        self._waiting: deque[Session] = deque()
+        self._owed = 0  # places in the pool whose connection was lost
+        self._closed = False
+        self._ready: Deferred[None] | None = None
+
+    def connect(self) -> Deferred[None]:
+        """Open all connections; fires when each has said READY.
+
+        Errbacks with OSError when the worker can't be reached, or leaves
+        before that.
+        """
+        result: Deferred[None] = Deferred()
+        self._ready = result
+        try:
+            for _ in range(self.worker.concurrency):
+                self._open()
+        except OSError as error:
+            self._ready = None
+            self.close()
+            result.errback(error)
+        return result
+
+    def run(self, session: Session) -> None:
+        """Carry *session*; the pool has counted it already."""
+        self._assign(session)
+        if self._idle:
+            self._carry(self._idle.pop(), session)
+        else:
+            self._waiting.append(session)
+
+    def worker_exited(self) -> None:
+        """The process is reaped; the pool knows already.
+
+        What it had sent is read to end-of-file before anything is failed:
+        the last answer may still be in there.
+        """
+        self._closed = True
+        for connection in tuple(self._all):
+            connection.take_rest()
+        self._abandon_waiting()
+        self._fail_ready("the worker exited")
+
+    def close(self) -> None:
+        """Close all connections; the worker sees end-of-file."""
+        self._closed = True
+        for connection in tuple(self._all):
+            connection.close()
+        self._all.clear()
+        self._idle.clear()
+        self._fail_ready("the connections were closed")
+
+    # --- told by the connections ----------------------------------------------
+
+    def connection_ready(self, connection: Connection) -> None:
+        """See `connection.Link`."""
+        if self._owed:
+            self._owed -= 1
+            self._next(connection)
+        else:
+            self._next_waiting(connection)
+        if self._ready is not None and len(self._idle) == self.worker.concurrency:
+            ready, self._ready = self._ready, None
+            ready.callback(None)
+
+    def session_ended(self, connection: Connection) -> None:
+        """See `connection.Link`."""
+        self.requests += 1
+        if self._closed:
+            self.running.pop(connection, None)
+        else:
+            self._next(connection)
+
+    def connection_lost(self, connection: Connection, session: Session | None) -> None:
+        """See `connection.Link`."""
+        self._all.discard(connection)
+        self.running.pop(connection, None)
+        if connection in self._idle:
+            self._idle.remove(connection)
+        if session is not None:
+            self._owed += 1
+        retry = session is not None and not self._settle(connection, session)
+        if not self._closed:
+            self._replace()
+        if retry and session is not None:
+            self._owner.not_begun(session)
+
+    # --- inside ---------------------------------------------------------------
+
+    def _open(self) -> None:
+        connection = Connection(self._reactor, self, self.worker.socket_path)
+        self._all.add(connection)
+
+    def _replace(self) -> None:
+        try:
+            self._open()
+        except OSError:
+            # Nobody listens any more: it is dead or dying.
+            self._closed = True
+            self._owner.link_lost(self)
+            self._abandon_waiting()
+            self._fail_ready("the worker stopped listening")
+
+    def _settle(self, connection: Connection, session: Session) -> bool:
+        """Fail a session whose connection broke, unless it was not begun."""
+        if session.ended:
+            return True
+        board = self.worker.scoreboard
+        if board is not None and (
+            connection.slot < 0 or not was_begun(board, connection.slot, session.number)
+        ):
+            return False
+        session.fail(
+            RequestFailure(502, f"worker {self.worker.pid} died during the request")
+        )
+        return True
+
+    def _next(self, connection: Connection) -> None:
+        """A place is free: ask the pool what *connection* carries next."""
+        session = self._owner.place_free(self)
+        if session is None:
+            self.running.pop(connection, None)
+            self._next_waiting(connection)
+        else:
+            self._assign(session)
+            self._carry(connection, session)
+
+    def _next_waiting(self, connection: Connection) -> None:
+        if self._waiting:
+            self._carry(connection, self._waiting.popleft())
+        else:
+            self._idle.append(connection)
+
+    def _assign(self, session: Session) -> None:
+        session.attempts += 1
+        session.worker = self.number
+        session.worker_pid = self.worker.pid
+        session.spawn_method = self.worker.spawn_method
+
+    def _carry(self, connection: Connection, session: Session) -> None:
+        if session.abandoned:
+            # Its client left while it waited for a connection.
+            session.ended = True
+            self._next(connection)
+            return
+        self.running[connection] = session
+        connection.run(session)
+
+    def _abandon_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, deque()
+        for session in waiting:
+            self._owner.not_begun(session)
+
+    def _fail_ready(self, reason: str) -> None:
+        ready, self._ready = self._ready, None
+        if ready is not None:
+            ready.errback(ConnectionError(reason))

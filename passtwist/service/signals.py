@@ -1,0 +1,73 @@
+"""The signals that the controller answers (DESIGN section 9).
+
+Runs in: the controller, in its main thread.
+
+Set with `reactor.callWhenRunning`, because twistd sets its own when the
+reactor starts; and Twisted's own TERM handler would make a clean drain end
+with status 143.
+"""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+from twisted.logger import Logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+
+class Signals:
+    """Calls back in the reactor's thread, between two of its turns.
+
+    :param stop: TERM or INT, the first time.
+    :param stop_now: TERM or INT, again.
+    :param reopen_logs: USR1.
+    :param dump: USR2.
+    """
+
+    log = Logger(namespace="passtwist.service")
+
+    def __init__(
+        self,
+        call_soon: Callable[[Callable[[], None]], None],
+        stop: Callable[[], None],
+        stop_now: Callable[[], None],
+        reopen_logs: Callable[[], None],
+        dump: Callable[[], None],
+    ) -> None:
+        self._call_soon = call_soon
+        self._actions: dict[int, Callable[[], None]] = {
+            signal.SIGTERM: self._stop,
+            signal.SIGINT: self._stop,
+            signal.SIGHUP: self._no_reload,
+            signal.SIGUSR1: reopen_logs,
+            signal.SIGUSR2: dump,
+        }
+        self._stop_once = stop
+        self._stop_now = stop_now
+        self._stopping = False
+
+    def install(self) -> None:
+        """Answer the signals from now on."""
+        for number in self._actions:
+            signal.signal(number, self._came)
+
+    def _came(self, number: int, _frame: FrameType | None) -> None:
+        self._call_soon(self._actions[number])
+
+    def _stop(self) -> None:
+        if self._stopping:
+            self.log.warn("asked again to stop: stopping now")
+            self._stop_now()
+        else:
+            self._stopping = True
+            self.log.info("asked to stop: finishing what runs")
+            self._stop_once()
+
+    def _no_reload(self) -> None:
+        self.log.warn(
+            "SIGHUP: this version does not re-read its configuration; nothing changed"
+        )

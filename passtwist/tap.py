@@ -1,0 +1,54 @@
+"""`twistd passtwist`: options and service for twistd.
+
+Runs in: the controller.  Loaded by name from twisted/plugins.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from twisted.python import usage
+
+from passtwist.api.flags import LIST_PLUGINS, TwistedFlags
+from passtwist.api.registry import Registry
+from passtwist.errors import PasstwistError
+
+if TYPE_CHECKING:
+    from passtwist.api.settings import Settings
+    from passtwist.service.service import PasstwistService
+
+
+class Options(TwistedFlags, usage.Options):
+    """The flags of `twistd passtwist`; each is also a key of the settings."""
+
+    synopsis = "[options] [APP_DIR ...]"
+    longdesc = (
+        "Serve Python web applications: one folder at /, several each at /NAME, "
+        "or as the file given with --config says."
+    )
+    found: Settings
+    registry: Registry
+
+    def postOptions(self) -> None:
+        """Read all settings here, where twistd shows an error in one piece."""
+        try:
+            if self[LIST_PLUGINS]:
+                files = self.get("plugin-file") or ()
+                sys.stdout.write(Registry.load(files).describe() + "\n")
+                raise SystemExit(0)
+            self.found = self.settings()
+            self.registry = Registry.load(self.found.server.plugin_files)
+        except PasstwistError as error:
+            raise usage.UsageError(str(error)) from error
+
+
+def makeService(options: Options) -> PasstwistService:
+    """Build the service; starts nothing."""
+    from twisted.internet import reactor
+
+    from passtwist.assembly import make_service
+
+    service = make_service(options.found, reactor, options.registry)
+    service.handle_signals(reactor)
+    return service
