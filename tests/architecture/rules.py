@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 MAX_LINES = 400
 MAX_MEDIAN = 130
-MAX_FUNCTION = 60
+MAX_FUNCTION = 50
 MEANINGLESS = frozenset(
     ["util", "utils", "helper", "helpers", "common", "misc", "handler", "handlers"]
 )
