@@ -1,0 +1,161 @@
+"""From an app's settings to what its processes need to know.
+
+Runs in: the controller and the command.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from passtwist.api.interpreters import (
+    changes_start,
+    framework_place,
+    interpreter_for,
+)
+from passtwist.api.providers import child_file_name
+from passtwist.api.recognise import app_error, check_root, recognise
+from passtwist.api.settings_declare import in_effect
+from passtwist.api.settings_kinds import quoted
+from passtwist.api.settings_load import suggestion
+from passtwist.api.settings_rules import Account
+from passtwist.errors import DetectionError
+from passtwist.model import AppSpec
+
+if TYPE_CHECKING:
+    from passtwist.api.detection import Detection
+    from passtwist.api.interfaces import IFramework, ISpawnMethod
+    from passtwist.api.registry import Registry
+    from passtwist.api.settings_app import AppSettings
+    from passtwist.api.settings_server import ServerSettings
+
+_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+_DOTTED = rf"{_NAME}(?:\.{_NAME})*"
+_ENTRY = re.compile(rf"(?:{_DOTTED}|[^:\x00-\x1f]+\.py):{_DOTTED}(?:\(\))?")
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What was found and why; each reason is a short sentence.
+
+    :ivar variables: names of the environment variables that the app's
+        processes get; values may be secrets.
+    """
+
+    framework_reasons: tuple[str, ...]
+    entry_reason: str
+    python_reason: str
+    framework_key_reason: str
+    variables: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """An app that can be started.
+
+    :ivar method: the spawn method asked for; its spawner may choose another.
+    """
+
+    spec: AppSpec
+    method: ISpawnMethod
+    explanation: Explanation
+
+
+def resolve(app: AppSettings, server: ServerSettings, registry: Registry) -> Resolved:
+    """Find out what *app* is and how to run it.
+
+    Nothing of the app is imported, parsed or executed.
+
+    :raises DetectionError: the app can't be started as it is; names the place
+        and the remedy.
+    :raises PluginError: a plugin failed.
+    """
+    check_root(app)
+    method = registry.spawn_method(app.spawn_method)
+    if method is None:
+        hint = suggestion(app.spawn_method, registry.spawn_method_names)
+        raise app_error(app, f"spawn_method: no plugin has {app.spawn_method!r}{hint}")
+    framework, found = recognise(app, registry)
+    entry = _entry(app, found)
+    try:
+        python, python_reason = interpreter_for(app.root, app.python)
+    except DetectionError as error:
+        raise app_error(app, str(error)) from None
+    key, key_reason = _framework_key(app, framework, python)
+    spec = replace(
+        _spec(app, server),
+        framework=framework.name,
+        child=child_file_name(framework.name),
+        entry=entry,
+        python=python,
+        options=dict(found.options),
+        framework_key=key,
+    )
+    variables = {**registry.spawn_environment(spec), **dict(app.env)}
+    explanation = Explanation(
+        framework_reasons=found.reasons,
+        entry_reason="entry is set" if app.entry else f"from {found.startup_file}",
+        python_reason=python_reason,
+        framework_key_reason=key_reason,
+        variables=tuple(sorted(variables)),
+    )
+    spec = replace(spec, env=tuple(sorted(variables.items())))
+    return Resolved(spec, method, explanation)
+
+
+def _entry(app: AppSettings, found: Detection) -> str:
+    entry = app.entry or found.entry
+    if _ENTRY.fullmatch(entry):
+        return entry
+    raise app_error(
+        app,
+        f"entry: {quoted(entry)} is not understood; write "
+        '"package.module:application", "package:create_app()" or '
+        '"folder/file.py:application"',
+    )
+
+
+def _spec(app: AppSettings, server: ServerSettings) -> AppSpec:
+    """What the settings alone say."""
+    return AppSpec(
+        name=app.name,
+        root=app.root,
+        environment=app.environment or server.environment,
+        base_uri=app.base_uri,
+        threads=in_effect(app, "threads"),
+        umask=in_effect(app, "umask"),
+        warmup=in_effect(app, "warmup"),
+        freeze=in_effect(app, "freeze"),
+        fork_allow=in_effect(app, "fork_allow"),
+        start_timeout=in_effect(app, "start_timeout"),
+    )
+
+
+def _framework_key(
+    app: AppSettings, framework: IFramework, python: str
+) -> tuple[tuple[str, ...], str]:
+    """What apps must share to share a framework spawner, and why it is so."""
+    distribution = framework.distribution
+    if not distribution:
+        return (), f"{framework.name} has no framework layer"
+    variable = changes_start(dict(app.env))
+    if variable:
+        return (), f"env sets {variable}, which an interpreter reads as it starts"
+    for name in {framework.name, distribution.lower().replace("-", "_")}:
+        for file in (name, f"{name}.py"):
+            # A module of that name in the root would be imported in place of
+            # the framework.
+            if os.path.lexists(os.path.join(app.root, file)):
+                return (), f"the app's folder holds a {file} of its own"
+    place = framework_place(python, distribution)
+    if place is None:
+        return (
+            (),
+            f"no {distribution} was found among the packages of {python}",
+        )
+    version, folder = place
+    user = Account.current().user
+    key = (user, python, framework.name, version, folder)
+    return key, f"{distribution} {version} is in {folder}"

@@ -1,0 +1,203 @@
+"""The settings of one app, each declared once.
+
+Runs in: the controller and the command.  Pure.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from passtwist.api import settings_checks as checks
+from passtwist.api.settings_declare import setting
+from passtwist.api.settings_kinds import (
+    Choice,
+    Duration,
+    Integer,
+    Size,
+    Switch,
+    Table,
+    Text,
+    TextList,
+    Umask,
+)
+from passtwist.api.settings_server import ENVIRONMENTS
+
+# A worker has one scoreboard slot per thread, and one page of them.
+MAX_THREADS = 128
+
+
+@attrs.frozen(kw_only=True)
+class AppSettings:
+    """One ``[[app]]``.  Durations are seconds, sizes are bytes.
+
+    Tables are sorted pairs, so that settings can be compared and hashed.
+    """
+
+    name: str = setting(
+        Text(checks.app_name),
+        "",
+        "unique among the apps; empty: the folder's name",
+        in_defaults=False,
+    )
+    root: str = setting(Text(), "", "folder of the app; required", in_defaults=False)
+    hosts: tuple[str, ...] = setting(
+        TextList(checks.host),
+        [],
+        'host names that it answers to, "*.example.org" for all below; empty: any',
+    )
+    base_uri: str = setting(
+        Text(checks.base_uri), "/", "path under which it is mounted"
+    )
+    framework: str = setting(
+        Text(checks.plugin_name),
+        "auto",
+        "django, flask, wsgi or the name of a plugin's; auto: detect it",
+        flag="framework",
+    )
+    entry: str = setting(
+        Text(),
+        "",
+        'what to load: "shop.wsgi:application", "shop:create_app()" or '
+        '"folder/file.py:app"; empty: detect it',
+        flag="entry",
+    )
+    python: str = setting(
+        Text(),
+        "",
+        "its interpreter, relative paths starting at root; empty: .venv or venv in "
+        "root, else our own",
+        flag="python",
+    )
+    spawn_method: str = setting(
+        Text(checks.plugin_name),
+        "auto",
+        "smart, smart-lv2, conservative (also direct), auto or a plugin's",
+        flag="spawn-method",
+        short="s",
+    )
+    fork_allow: tuple[str, ...] = setting(
+        TextList(checks.fork_finding),
+        [],
+        "findings of the fork-safety audit to accept",
+        effective=False,
+    )
+    min_instances: int = setting(
+        Integer(0, 10_000),
+        1,
+        "workers that are kept from the first request on",
+        flag="min-instances",
+    )
+    max_instances: int = setting(
+        Integer(0, 10_000), 0, "workers at most; 0: as many as max_pool_size"
+    )
+    prestart: bool = setting(
+        Switch(), False, "start min_instances workers with the server"
+    )
+    threads: int = setting(
+        Integer(1, MAX_THREADS),
+        1,
+        "requests that one worker answers at a time",
+        flag="threads",
+    )
+    spawn_concurrency: int = setting(
+        Integer(1, 100), 1, "workers of this app that are started at a time"
+    )
+    spare_workers: int = setting(
+        Integer(0, 10_000), 0, "idle workers kept beyond the need", effective=False
+    )
+    spawner_max_age: float = setting(
+        Duration(), "0s", "renew an app spawner of this age; 0: never", effective=False
+    )
+    warmup: tuple[str, ...] = setting(
+        TextList(checks.url_path),
+        [],
+        "paths to GET inside the app spawner before it forks",
+        effective=False,
+    )
+    freeze: str = setting(
+        Choice("gc", "off", "immortal"),
+        "gc",
+        "how the loaded heap is kept shared between workers",
+        effective=False,
+    )
+    env: tuple[tuple[str, str], ...] = setting(
+        Table(checks.variable, Text()), {}, "environment variables for its processes"
+    )
+    environment: str = setting(
+        Choice("", *ENVIRONMENTS), "", "as of the server, which is the default"
+    )
+    user: str = setting(Text(), "", "user to run as; must be the one we run as")
+    group: str = setting(Text(), "", "group to run as; must be the one we run as")
+    umask: int = setting(Umask(), "022", "file mode creation mask of its processes")
+    limits: tuple[tuple[str, int], ...] = setting(
+        Table(checks.limit_name, Size()),
+        {},
+        "resource limits of its processes, as in setrlimit(2)",
+        effective=False,
+    )
+    no_new_privileges: bool = setting(
+        Switch(), True, "set-uid programs give its processes nothing", effective=False
+    )
+    start_timeout: float = setting(
+        Duration(0.1), "90s", "a worker must be ready so long after its spawn began"
+    )
+    max_requests: int = setting(
+        Integer(0, 1_000_000_000),
+        0,
+        "a worker leaves after so many requests; 0: never",
+        effective=False,
+    )
+    max_request_time: float = setting(
+        Duration(),
+        "0s",
+        "a request that takes longer is ended with its worker; 0: never",
+        effective=False,
+    )
+    max_queue_size: int = setting(
+        Integer(0, 1_000_000), 100, "waiting requests at most, else 503; 0: no limit"
+    )
+    max_queue_time: float = setting(
+        Duration(), "0s", "longest time in the queue, else 504; 0: no limit"
+    )
+    memory_limit: int = setting(
+        Size(), "0", "a worker with more memory of its own leaves", effective=False
+    )
+    hard_memory_limit: int = setting(
+        Size(), "0", "a worker with more memory of its own is killed", effective=False
+    )
+    restart_dir: str = setting(
+        Text(checks.folder_inside),
+        "tmp",
+        "folder in root that is watched for restart.txt and always_restart.txt",
+        effective=False,
+    )
+    restart_parallelism: int = setting(
+        Integer(1, 1000),
+        1,
+        "workers that a rolling restart replaces at a time",
+        effective=False,
+    )
+    health_check: str = setting(
+        Text(checks.url_path),
+        "",
+        "path that a new worker must answer before it serves",
+        effective=False,
+    )
+    buffer_requests: bool = setting(
+        Switch(),
+        True,
+        "take a worker only when a request has arrived whole",
+        effective=False,
+    )
+    max_body: int = setting(
+        Size(), "100MiB", "largest body of a request, else status 413; 0: no limit"
+    )
+    static: tuple[tuple[str, str], ...] = setting(
+        Table(checks.base_uri, Text(checks.folder_inside)),
+        {},
+        "paths that are served from folders in root",
+        effective=False,
+    )
+    log_file: str = setting(
+        Text(), "", "file for what its processes print; empty: the log", effective=False
+    )

@@ -1,0 +1,138 @@
+"""What must hold between settings, and what deserves a warning.
+
+Runs in: the controller and the command.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import attrs
+
+from passtwist.api.settings_declare import declarations
+from passtwist.api.settings_kinds import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from passtwist.api.settings_app import AppSettings
+    from passtwist.api.settings_server import ServerSettings
+
+# Linux takes 107 bytes and a NUL in sun_path; below the runtime directory we
+# need "/sockets/" and a worker's number.
+MAX_RUNTIME_DIR = 80
+
+
+@attrs.frozen
+class Account:
+    """Who we run as: user and group, by name and by number."""
+
+    user: str
+    uid: int
+    group: str
+    gid: int
+
+    @classmethod
+    def current(cls) -> Account:
+        """The effective user and group of this process."""
+        import grp
+        import pwd
+
+        uid, gid = os.geteuid(), os.getegid()
+        try:
+            user = pwd.getpwuid(uid).pw_name
+        except KeyError:
+            user = str(uid)
+        try:
+            group = grp.getgrgid(gid).gr_name
+        except KeyError:
+            group = str(gid)
+        return cls(user, uid, group, gid)
+
+
+def label(app: AppSettings) -> str:
+    """How messages call an app's table."""
+    return f'[[app]] "{app.name}"'
+
+
+def server_problems(server: ServerSettings) -> Iterable[str]:
+    """What is wrong with the server's settings as a whole."""
+    if len(os.fsencode(server.runtime_dir)) > MAX_RUNTIME_DIR:
+        yield (
+            f"[server]: runtime_dir: {quoted(server.runtime_dir)} is too long for the "
+            f"sockets in it; use a path of at most {MAX_RUNTIME_DIR} bytes"
+        )
+    if server.max_header_field > server.max_header_bytes:
+        yield (
+            "[server]: max_header_field: is larger than max_header_bytes, which holds "
+            "all fields together; make it smaller"
+        )
+
+
+def app_problems(app: AppSettings, account: Account) -> Iterable[str]:
+    """What is wrong with one app's settings as a whole."""
+    where = label(app)
+    if app.max_instances and app.min_instances > app.max_instances:
+        yield (
+            f"{where}: min_instances: {app.min_instances} is more than max_instances, "
+            f"{app.max_instances}; make it at most that"
+        )
+    if app.memory_limit > app.hard_memory_limit > 0:
+        yield (
+            f"{where}: memory_limit: is more than hard_memory_limit; make it less, so "
+            "that a worker can leave before it is killed"
+        )
+    if app.user and app.user not in (account.user, str(account.uid)):
+        yield (
+            f"{where}: user: {quoted(app.user)} is not the user we run as; leave it "
+            f"out or start the server as that user (it is {account.user!r} now)"
+        )
+    if app.group and app.group not in (account.group, str(account.gid)):
+        yield (
+            f"{where}: group: {quoted(app.group)} is not the group we run as; leave "
+            f"it out or start the server in that group (it is {account.group!r} now)"
+        )
+
+
+def clashes(apps: Sequence[AppSettings]) -> Iterable[str]:
+    """Apps that could not be told apart."""
+    names: dict[str, AppSettings] = {}
+    places: dict[tuple[str, str], AppSettings] = {}
+    for app in apps:
+        other = names.setdefault(app.name, app)
+        if other is not app:
+            yield (
+                f"{label(app)}: name: both {quoted(other.root)} and {quoted(app.root)} "
+                "have this name; give each app its own"
+            )
+            continue
+        for host in app.hosts or ("",):
+            other = places.setdefault((host, app.base_uri), app)
+            if other is not app:
+                at = f"host {host}" if host else "any host"
+                yield (
+                    f"{label(app)}: base_uri: {quoted(app.base_uri)} on {at} is "
+                    f"already that of app {other.name!r}; change base_uri or hosts"
+                )
+
+
+def warnings(server: ServerSettings, apps: Sequence[AppSettings]) -> tuple[str, ...]:
+    """What is accepted and yet will surprise, one sentence each."""
+    found = [*_without_effect(server, "[server]")]
+    for app in apps:
+        found += _without_effect(app, label(app))
+    minima = sum(app.min_instances for app in apps)
+    if minima > server.max_pool_size:
+        found.append(
+            f"[server]: max_pool_size: the apps' min_instances add up to {minima}, "
+            f"more than the {server.max_pool_size} workers of the pool; not all can "
+            "be kept"
+        )
+    return tuple(found)
+
+
+def _without_effect(settings: attrs.AttrsInstance, where: str) -> Iterable[str]:
+    for one in declarations(type(settings)):
+        if not one.effective and getattr(settings, one.key) != one.default:
+            yield f"{where}: {one.key}: accepted, but has no effect in this version"

@@ -1,0 +1,158 @@
+"""The settings of a server, each declared once.
+
+Runs in: the controller and the command.  Pure.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from passtwist.api import settings_checks as checks
+from passtwist.api.settings_declare import setting
+from passtwist.api.settings_kinds import (
+    Choice,
+    Duration,
+    Integer,
+    Size,
+    Text,
+    TextList,
+)
+
+ENVIRONMENTS = ("production", "development")
+
+
+@attrs.frozen(kw_only=True)
+class ServerSettings:
+    """Section ``[server]``.  Durations are seconds, sizes are bytes."""
+
+    listen: tuple[str, ...] = setting(
+        TextList(checks.endpoint, empty=False),
+        ["tcp:8080:interface=127.0.0.1"],
+        "endpoint strings of Twisted on which to serve HTTP",
+        short="l",
+    )
+    max_pool_size: int = setting(
+        Integer(1, 10_000), 6, "workers of all apps together, at most"
+    )
+    pool_idle_time: float = setting(
+        Duration(),
+        "300s",
+        "a worker above its app's minimum leaves after so long without a request; "
+        "0 for never",
+    )
+    spawner_idle_time: float = setting(
+        Duration(),
+        "30m",
+        "an app spawner leaves so long after its last worker; 0 for never",
+    )
+    default_user: str = setting(
+        Text(),
+        "nobody",
+        "user of apps that belong to root, when users are switched",
+        effective=False,
+    )
+    environment: str = setting(
+        Choice(*ENVIRONMENTS), "production", "what apps and error pages are told"
+    )
+    runtime_dir: str = setting(
+        Text(),
+        "",
+        "folder of sockets and lock; empty: /run/passtwist for root, "
+        "$XDG_RUNTIME_DIR/passtwist, else ~/.local/state/passtwist",
+    )
+    plugin_files: tuple[str, ...] = setting(
+        TextList(), [], "Python files to load as plugins", flag="plugin-file"
+    )
+    access_log: str = setting(Text(), "-", 'path of the access log, "-" or "off"')
+    access_log_format: str = setting(
+        Choice("combined", "json"), "combined", "how its lines look"
+    )
+    trusted_proxies: tuple[str, ...] = setting(
+        TextList(checks.network),
+        [],
+        'networks of proxies whose forwarding headers are believed; "unix" for peers on '
+        "Unix sockets",
+    )
+    proxy_hops: int = setting(
+        Integer(1, 100), 1, "how many trusted proxies a request passes through"
+    )
+    drain_delay: float = setting(
+        Duration(),
+        "0s",
+        "on shutdown, go on accepting for so long",
+        effective=False,
+    )
+    shutdown_timeout: float = setting(
+        Duration(), "30s", "on shutdown, wait so long for requests to end"
+    )
+
+    # Deadlines and limits of the front end.
+    header_deadline: float = setting(
+        Duration(1.0),
+        "30s",
+        "a request's head must be whole so long after it began",
+    )
+    body_read_timeout: float = setting(
+        Duration(1.0), "60s", "longest pause between two pieces of a request's body"
+    )
+    body_grace: float = setting(
+        Duration(),
+        "20s",
+        "body_min_rate is asked for only after so long",
+        effective=False,
+    )
+    body_min_rate: int = setting(
+        Size(),
+        500,
+        "bytes a second that a request's body must bring; 0 for none",
+        effective=False,
+    )
+    send_timeout: float = setting(
+        Duration(1.0),
+        "60s",
+        "longest pause in which a client takes nothing of its response",
+    )
+    send_min_rate: int = setting(
+        Size(),
+        500,
+        "bytes a second that a client must take, over send_timeout; 0 for none",
+        effective=False,
+    )
+    keep_alive: float = setting(
+        Duration(), "65s", "an idle connection is closed after so long"
+    )
+    requests_per_connection: int = setting(
+        Integer(1, 1_000_000), 1000, "requests after which a connection is closed"
+    )
+    max_request_line: int = setting(
+        Size(1024), "8KiB", "longest request line, else status 414"
+    )
+    max_header_fields: int = setting(
+        Integer(8, 1000), 100, "most header fields of a request, else status 431"
+    )
+    max_header_field: int = setting(
+        Size(256), "8KiB", "longest header field, else status 431"
+    )
+    max_header_bytes: int = setting(
+        Size(1024), "64KiB", "all header fields together, else status 431"
+    )
+    max_connections: int = setting(
+        Integer(0, 1_000_000),
+        0,
+        "connections of clients, at most; 0: four fifths of the descriptor limit",
+        effective=False,
+    )
+    body_memory: int = setting(
+        Size(), "64KiB", "part of a request's body that is kept in memory, not on disk"
+    )
+    response_memory: int = setting(
+        Size(1024),
+        "256KiB",
+        "part of a response that waits in memory for a slow client",
+    )
+    response_spool: int = setting(
+        Size(),
+        "1GiB",
+        "part of a response that waits on disk for a slow client; beyond it the "
+        "worker waits",
+    )

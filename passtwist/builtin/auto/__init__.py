@@ -1,0 +1,4 @@
+"""Spawn method auto: smart where it is safe.
+
+Runs in: the controller.
+"""

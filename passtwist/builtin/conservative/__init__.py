@@ -1,0 +1,4 @@
+"""Spawn method conservative: a fresh interpreter for each worker.
+
+Runs in: the controller.
+"""

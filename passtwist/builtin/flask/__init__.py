@@ -1,0 +1,4 @@
+"""Framework flask.
+
+Runs in: the controller (plugin.py) and the processes of its apps (child.py).
+"""

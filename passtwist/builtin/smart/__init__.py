@@ -1,0 +1,4 @@
+"""Spawn method smart: framework spawner, app spawner, fork.
+
+Runs in: the controller.
+"""

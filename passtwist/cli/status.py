@@ -1,0 +1,128 @@
+"""`passtwist status`: what a running server says about itself.
+
+Runs in: the command.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from passtwist.api.paths import admin_socket, default_runtime_dir
+from passtwist.api.settings import load_file
+from passtwist.cli.admin_client import AdminError, get_json
+from passtwist.cli.options import config_option, failure
+from passtwist.cli.tables import print_table
+from passtwist.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    # What the server's JSON holds; its shape is that of `status --json`.
+    Json = Mapping[str, Any]
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="print JSON, for programs")
+@click.option("--runtime-dir", metavar="FOLDER", help="the server's runtime directory")
+@config_option
+def status(as_json: bool, runtime_dir: str | None, config: str | None) -> None:
+    """Show the apps and workers of a running server."""
+    folder = find_runtime_dir(runtime_dir, config)
+    try:
+        answer = get_json(admin_socket(folder), "/v1/status")
+    except AdminError as error:
+        raise failure(str(error)) from None
+    if as_json:
+        click.echo(json.dumps(answer, indent=2))
+        return
+    show(answer)
+
+
+def find_runtime_dir(runtime_dir: str | None, config: str | None) -> str:
+    """Where the server in question keeps its sockets.
+
+    :raises click.ClickException: the file of settings is wrong.
+    """
+    if runtime_dir:
+        return os.path.abspath(runtime_dir)
+    if config:
+        try:
+            return load_file(config).server.runtime_dir
+        except SettingsError as error:
+            raise failure(error) from None
+    exported = os.environ.get("PASSTWIST_RUNTIME_DIR")
+    if exported:
+        return os.path.abspath(exported)
+    return default_runtime_dir(os.environ, os.geteuid())
+
+
+def show(answer: Json) -> None:
+    """Print the whole of a status for people."""
+    pool = answer["pool"]
+    click.echo(
+        f"passtwist {answer['version']}, pid {answer['pid']}, "
+        f"up {seconds(answer['uptime_s'])}; workers {pool['capacity_used']} of "
+        f"{pool['max_pool_size']}, busy {pool['busy']}, waiting requests "
+        f"{pool['queue']}"
+    )
+    for app in answer["apps"]:
+        click.echo()
+        show_app(app)
+
+
+def show_app(app: Json) -> None:
+    """Print one app and its workers."""
+    click.echo(
+        f"{app['name']}: {app['state']}, {app['framework']}, "
+        f"{app['spawn_method']}, waiting {app['queue']}, {app['root']}"
+    )
+    if app.get("spawn_method_reason"):
+        click.echo(f"  {app['spawn_method_reason']}")
+    if app.get("last_spawn_error"):
+        click.echo(f"  last failed spawn: {app['last_spawn_error']}")
+    if app["workers"]:
+        columns = ("pid", "state", "sessions", "requests", "spawn", "up", "memory")
+        print_table((*columns, "current"), worker_rows(app["workers"]))
+
+
+def worker_rows(workers: Iterable[Json]) -> Iterable[tuple[str, ...]]:
+    """The cells of each worker."""
+    for worker in workers:
+        current = [
+            f"{one['method']} {one['path']} {seconds(one['seconds'])}"
+            for one in worker.get("current") or ()
+        ]
+        yield (
+            str(worker["pid"]),
+            worker["state"],
+            str(worker["sessions"]),
+            str(worker["requests"]),
+            f"{worker['spawn_method']} {seconds(worker['spawn_seconds'])}",
+            seconds(worker["uptime_s"]),
+            memory(worker.get("memory")),
+            "; ".join(current),
+        )
+
+
+def memory(sample: Json | None) -> str:
+    """What a worker has for itself, if it was sampled."""
+    own = (sample or {}).get("uss")
+    return "" if own is None else f"{own / 2**20:.1f} MiB"
+
+
+def seconds(value: float) -> str:
+    """A duration, in the unit that suits it."""
+    if value < 1:
+        return f"{value * 1000:.0f} ms"
+    if value < 120:
+        return f"{value:.1f} s"
+    minutes = int(value // 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} d {hours} h"
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
