@@ -1,0 +1,167 @@
+"""An app spawner: has loaded one app and forks it.
+
+Runs in: app spawners and, from `become_worker` on, the workers that they fork.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+from typing import Dict, Optional, Tuple
+
+from passtwist import lifecycle
+from passtwist.model import APP, UNSAFE_FORK, WORKER, SpawnRequest
+from passtwist.spawnserver import audit, freezing
+from passtwist.spawnserver.blame import blame
+from passtwist.spawnserver.channel import Channel
+from passtwist.spawnserver.layer import Layer, Task
+from passtwist.spawnserver.loading import LoadedApp, enter_app, load_app
+from passtwist.spawnserver.processes import fork_twice
+from passtwist.wire.journey import FailedRecord
+from passtwist.worker import signals
+from passtwist.worker.journal import Journal
+from passtwist.worker.main import WorkerFacts, leave_failed, serve, start_serving
+from passtwist.worker.process import flush_streams, reseed, set_title, stand_alone
+
+
+class UnsafeFork(Exception):
+    """The audit found what must not be forked.
+
+    :ivar findings: one sentence each.
+    """
+
+    def __init__(self, findings: "list[str]") -> None:
+        self.findings = tuple(findings)
+        super().__init__("; ".join(findings))
+
+
+class AppSpawner(Layer):
+    """Loads the app of its first spawn, then forks a worker for each."""
+
+    who = APP
+    starts: Tuple[str, ...] = ()
+
+    def __init__(self, above: Channel, lifeline: int, code: str) -> None:
+        super().__init__(above, lifeline, code)
+        self._loaded: Optional[LoadedApp] = None
+        self._refused: Optional[FailedRecord] = None
+
+    def run(self) -> Optional[Task]:
+        """See `Layer.run`."""
+        task = super().run()
+        if self._refused is not None:
+            # Those that came while the app was loading are told, too.
+            self.hear_from_above()
+        return task
+
+    def refusal(
+        self, request: SpawnRequest, journal: Journal
+    ) -> Optional[FailedRecord]:
+        """Load the app, at the first spawn."""
+        if self._loaded is None and self._refused is None:
+            set_title("pt-app " + request.app.name)
+            try:
+                self._loaded = self._load(request, journal)
+            except BaseException as error:  # noqa: BLE001 - answered
+                # Also to those that wait behind this one; the layer
+                # above makes another spawner for the next.
+                self._refused = self._blame(request, error, journal)
+                self.stop()
+        return self._refused
+
+    def _blame(
+        self, request: SpawnRequest, error: BaseException, journal: Journal
+    ) -> FailedRecord:
+        app = request.app.name
+        if isinstance(error, UnsafeFork):
+            return FailedRecord(
+                self.who,
+                os.getpid(),
+                journal.step,
+                UNSAFE_FORK,
+                "app %s can't be forked safely: %s" % (app, error),
+                "Close it in a before_fork function, allow it with fork_allow, or "
+                'use spawn_method = "conservative".',
+                detail="\n".join(error.findings),
+                findings=error.findings,
+            )
+        return blame(error, app, self.who, journal.step, self.code)
+
+    def _load(self, request: SpawnRequest, journal: Journal) -> LoadedApp:
+        spec = request.app
+        before = audit.look()
+        journal.end("start_interpreter")
+        enter_app(spec, journal)
+        loaded = load_app(spec, journal, self.code)
+        with journal.doing("before_fork"):
+            for listener in lifecycle.listeners("before_fork"):
+                listener()
+            loaded.half.call("before_fork", loaded.app)
+        with journal.doing("audit"):
+            findings = audit.findings(before, audit.look(), spec.fork_allow)
+            if findings:
+                raise UnsafeFork(findings)
+        with journal.doing("freeze"):
+            freezing.freeze(spec.freeze)
+        # The app's imports may have changed them.
+        signals.settle_spawner()
+        return loaded
+
+    def make_worker(
+        self, request: SpawnRequest, journal: Journal, descriptors: Dict[str, int]
+    ) -> None:
+        """See `Layer.make_worker`: fork it."""
+        loaded = self._loaded
+        if loaded is None:
+            raise AssertionError("no app is loaded")
+        journal.begin("fork_worker")
+        if not fork_twice():
+            journal.end("fork_worker")
+            return
+        own = Journal(WORKER, journal.detach())
+        self.become(_become_worker(loaded, request, own, dict(descriptors), self.code))
+
+
+def _become_worker(
+    loaded: LoadedApp,
+    request: SpawnRequest,
+    journal: Journal,
+    descriptors: Dict[str, int],
+    code: str,
+) -> Task:
+    spec = loaded.spec
+    facts = WorkerFacts(request.number, os.getpid(), request.generation, True)
+
+    def task() -> Optional[Task]:
+        try:
+            stand_alone(descriptors["lifeline"], descriptors["output"])
+            signals.reset()
+            reseed()
+            set_title("pt " + spec.name)
+            journal.started()
+            with journal.doing("after_fork"):
+                loaded.half.call("after_fork", loaded.app, facts)
+                for listener in lifecycle.listeners("after_fork"):
+                    listener()
+            gc.enable()
+            server = start_serving(
+                loaded.application, spec.threads, journal, descriptors
+            )
+        except BaseException as error:  # noqa: BLE001 - answered
+            # Whatever the app's hooks raise is a failed spawn.
+            journal.fail(blame(error, spec.name, WORKER, journal.step, code))
+            flush_streams()
+            leave_failed()
+        serve(server, journal)
+
+    return task
+
+
+def become_app_spawner(above: Channel, lifeline: int, code: str) -> Task:
+    """What a process exec'd as app spawner does."""
+
+    def task() -> Optional[Task]:
+        gc.disable()
+        return AppSpawner(above, lifeline, code).run()
+
+    return task

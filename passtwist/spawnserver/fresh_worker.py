@@ -1,0 +1,61 @@
+"""A worker that loads its app by itself: the conservative way.
+
+Runs in: workers exec'd by the spawn manager.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Dict, NoReturn
+
+from passtwist.errors import BadFrame
+from passtwist.model import WORKER, SpawnRequest
+from passtwist.spawnserver import freezing
+from passtwist.spawnserver.blame import blame
+from passtwist.spawnserver.loading import LoadedApp, enter_app, load_app
+from passtwist.spawnserver.manager import read_request
+from passtwist.wire.control import MessageReader, spawn_request_from_body
+from passtwist.worker.journal import Journal
+from passtwist.worker.main import leave_failed, serve, start_serving
+from passtwist.worker.process import flush_streams, set_title
+from passtwist.worker.serving import Server
+
+
+def work(memory: int, first: int, code: str) -> NoReturn:
+    """Load the app and serve.  Does not return.
+
+    :param memory: descriptor of the request (`manager.read_request`).
+    :param first: the first of the descriptors that the request names.
+    :raises BadFrame: this process was not started by a spawn manager.
+    """
+    messages = MessageReader().feed(read_request(memory))
+    if len(messages) != 1:
+        raise BadFrame("%d requests for one worker" % len(messages))
+    (message,) = messages
+    descriptors = {name: first + index for index, name in enumerate(message.fds)}
+    for descriptor in descriptors.values():
+        os.set_inheritable(descriptor, False)
+    request = spawn_request_from_body(message.body)
+    journal = Journal(WORKER, descriptors["handshake"])
+    journal.end("start_interpreter")
+    try:
+        server = _load(request, journal, descriptors, code)
+    except BaseException as error:  # noqa: BLE001 - answered
+        # Whatever the app raises while it is loaded fails the spawn.
+        journal.fail(blame(error, request.app.name, WORKER, journal.step, code))
+        flush_streams()
+        leave_failed()
+    serve(server, journal)
+
+
+def _load(
+    request: SpawnRequest, journal: Journal, descriptors: Dict[str, int], code: str
+) -> Server:
+    spec = request.app
+    set_title("pt " + spec.name)
+    enter_app(spec, journal)
+    loaded: LoadedApp = load_app(spec, journal, code)
+    # Nothing is shared here, but what is loaded for good need not be looked
+    # at by every collection.
+    freezing.freeze(spec.freeze)
+    return start_serving(loaded.application, spec.threads, journal, descriptors)

@@ -1,0 +1,142 @@
+"""The spawn manager: the facade of the spawn server.
+
+Runs in: the spawn manager.  It executes the interpreters of apps and loads
+nothing of theirs.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import traceback
+from typing import Dict, List, NoReturn, Optional
+
+from passtwist.errors import BadFrame
+from passtwist.model import APP, APP_ERROR, MANAGER, WORKER, SpawnRequest
+from passtwist.spawnserver import environment
+from passtwist.spawnserver.channel import Channel
+from passtwist.spawnserver.children import ChildLayer
+from passtwist.spawnserver.layer import Layer
+from passtwist.spawnserver.processes import exec_role, fork, fork_twice
+from passtwist.wire.control import encode_message, spawn_request_to_body
+from passtwist.wire.journey import FailedRecord
+from passtwist.worker.journal import Journal
+from passtwist.worker.process import stand_alone
+
+# What a fresh worker finds at descriptors 4, 5, ... (3 is its request).
+WORKER_DESCRIPTORS = ("handshake", "listener", "scoreboard", "lifeline")
+
+# A step that one process begins before its exec and ends after it.
+START_INTERPRETER = "start_interpreter"
+
+
+class SpawnManager(Layer):
+    """Starts spawners, and workers that load their app by themselves."""
+
+    who = MANAGER
+
+    def start_layer(
+        self,
+        kind: str,
+        request: SpawnRequest,
+        journal: Journal,
+        descriptors: Dict[str, int],
+    ) -> Optional[ChildLayer]:
+        """See `Layer.start_layer`."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            pid = fork()
+            if pid == 0:
+                role = "app-spawner" if kind == APP else "framework-spawner"
+                child_journal = Journal(kind, journal.detach())
+                given = [theirs.fileno(), descriptors["lifeline"]]
+                self._exec(request, child_journal, role, descriptors, given)
+        name = request.app.name if kind == APP else ""
+        return ChildLayer(kind, pid, name, request.generation, Channel(ours))
+
+    def make_worker(
+        self, request: SpawnRequest, journal: Journal, descriptors: Dict[str, int]
+    ) -> None:
+        """See `Layer.make_worker`."""
+        memory = _request_in_memory(request)
+        try:
+            journal.begin("start_worker_process")
+            if not fork_twice():
+                journal.end("start_worker_process")
+                return
+            descriptors["handshake"] = journal.detach()
+            given = [memory, *(descriptors[name] for name in WORKER_DESCRIPTORS)]
+            child_journal = Journal(WORKER, descriptors["handshake"])
+            self._exec(request, child_journal, "worker", descriptors, given)
+        finally:
+            os.close(memory)
+
+    def _exec(
+        self,
+        request: SpawnRequest,
+        journal: Journal,
+        role: str,
+        descriptors: Dict[str, int],
+        given: List[int],
+    ) -> NoReturn:
+        """In a forked child: become *role*.  Never returns, never raises."""
+        app = request.app
+        python = app.python or sys.executable
+        try:
+            stand_alone(descriptors["lifeline"], descriptors["output"])
+            journal.started()
+            journal.begin(START_INTERPRETER)
+            wanted = environment.inherited(os.environ)
+            wanted.update(
+                environment.for_interpreter(app)
+                if role == "framework-spawner"
+                else dict(app.env)
+            )
+            exec_role(python, self.code, role, wanted, given)
+        except OSError as error:
+            journal.fail(
+                FailedRecord(
+                    journal.who,
+                    os.getpid(),
+                    journal.step,
+                    APP_ERROR,
+                    "app %s: its interpreter %s can't be started: %s"
+                    % (app.name, python, error.strerror),
+                    "Does it exist, and may uid %d execute it?" % os.geteuid(),
+                )
+            )
+        except BaseException:  # noqa: BLE001 - logged
+            # Answered by the end of this process; its parent's loop must not
+            # run twice.
+            traceback.print_exc()
+        finally:
+            os._exit(127)
+
+
+def _request_in_memory(request: SpawnRequest) -> int:
+    """A descriptor of memory that holds the request as a control message.
+
+    Not a socket: nobody would be there to fill it when the message is larger
+    than its buffer.
+    """
+    body = spawn_request_to_body(request)
+    memory = os.memfd_create("passtwist-request", os.MFD_CLOEXEC)
+    data = encode_message("spawn", body, WORKER_DESCRIPTORS)
+    view = memoryview(data)
+    while view:
+        view = view[os.write(memory, view) :]
+    os.lseek(memory, 0, os.SEEK_SET)
+    return memory
+
+
+def read_request(memory: int) -> bytes:
+    """The bytes behind the descriptor of a fresh worker's request; closes it.
+
+    :raises BadFrame: there are none.
+    """
+    with open(memory, "rb") as file:
+        data = file.read()
+    if not data:
+        raise BadFrame("no request for this worker")
+    return data

@@ -1,0 +1,91 @@
+"""Fork, fork twice, and exec with descriptors in known places.
+
+Runs in: the manager and spawners, and in the children that they make.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import time
+import warnings
+from typing import Mapping, NoReturn, Sequence
+
+from passtwist.worker import signals
+from passtwist.worker.process import flush_streams
+
+# The first descriptor behind the standard streams; exec'd processes find
+# theirs from here on.
+FIRST = 3
+# Above everything that `exec_role` places, so that placing one can't
+# overwrite another.
+_HIGH = 128
+
+_REPARENT_PAUSE = 0.0002  # seconds
+
+
+def fork() -> int:
+    """`os.fork`, with nothing buffered that both would print.
+
+    :raises OSError: the operating system refused.
+    """
+    flush_streams()
+    with warnings.catch_warnings():
+        # Python 3.12 warns of other threads; the audit has seen them, and
+        # they are allowed.  As an error, it would end a child already made.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
+
+
+def fork_twice() -> bool:
+    """Make a process that is no child of ours but of the subreaper.
+
+    Answers True in that process, once its parent is gone, and False here.
+
+    :raises OSError: the operating system refused; in this process only.
+    """
+    pid = fork()
+    if pid:
+        try:
+            _, status = os.waitpid(pid, 0)
+        except ChildProcessError:
+            return False  # a SIGCHLD handler of the app's was faster
+        if status:
+            refused = os.WEXITSTATUS(status) if os.WIFEXITED(status) else errno.EAGAIN
+            raise OSError(refused, os.strerror(refused))
+        return False
+    between = os.getpid()
+    try:
+        if os.fork():
+            os._exit(0)
+    except OSError as error:
+        os._exit(error.errno or errno.EAGAIN)
+    # Our parent is to be the controller before anybody hears of us, else it
+    # can't believe our pid.
+    while os.getppid() == between:
+        time.sleep(_REPARENT_PAUSE)
+    return True
+
+
+def exec_role(
+    python: str,
+    code: str,
+    role: str,
+    environment: Mapping[str, str],
+    descriptors: Sequence[int],
+) -> NoReturn:
+    """Become a fresh interpreter running *role*.
+
+    :param code: RUNTIME_DIR/code.
+    :param descriptors: placed at 3, 4, ...; every other one is closed by exec.
+    :raises OSError: there is no such interpreter, or it can't be executed.
+    """
+    signals.reset()
+    high = [
+        fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _HIGH)
+        for descriptor in descriptors
+    ]
+    for target, descriptor in enumerate(high, FIRST):
+        os.dup2(descriptor, target, inheritable=True)
+    os.execve(python, [python, code + "/bootstrap.py", role], dict(environment))

@@ -1,0 +1,239 @@
+"""One answer on its way from a WSGI app to the controller.
+
+Runs in: workers, once for every request, so it is written for speed: an
+answer of ordinary size is one `sendall`.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+from types import TracebackType
+from typing import Any, Callable, List, Optional, Sequence, Tuple, Type
+
+from passtwist.wire.frames import HEADER, MAX_SESSION_PAYLOAD, encode_frame
+from passtwist.wire.session import BODY, END, FAIL, INTERIM, LAST, START
+
+_ExcInfo = Tuple[Type[BaseException], BaseException, Optional[TracebackType]]
+_Headers = List[Tuple[str, str]]
+
+# Up to here a chunk is copied behind its header; beyond, copying costs more
+# than the second entry of a gathered write.
+JOIN_LIMIT = 32 * 1024
+
+_pack = HEADER.pack
+
+
+class ControllerGone(Exception):
+    """The connection broke while answering: nobody wants the rest."""
+
+
+class BrokenAnswer(Exception):
+    """The app does not keep to PEP 3333; the message says how."""
+
+
+class Answer:
+    """Turns what an app gives into frames.
+
+    :ivar is_started: START has been sent; no other answer is possible.
+    :ivar is_complete: the last frame has been sent.
+    """
+
+    __slots__ = (
+        "_has_no_body",
+        "_head",
+        "_is_head",
+        "_left",
+        "_socket",
+        "is_complete",
+        "is_started",
+    )
+
+    def __init__(self, connection: socket.socket, method: str) -> None:
+        self._socket = connection
+        self._head: Optional[bytes] = None
+        # Bytes that Content-Length still allows; None when it was not given.
+        self._left: Optional[int] = None
+        self._is_head = self._has_no_body = method == "HEAD"
+        self.is_started = False
+        self.is_complete = False
+
+    def start_response(
+        self, status: str, headers: _Headers, exc_info: Optional[_ExcInfo] = None
+    ) -> Callable[[bytes], None]:
+        """PEP 3333's start_response.
+
+        :raises BrokenAnswer: called twice, or with something else than text.
+        """
+        if exc_info is not None:
+            try:
+                if self.is_started:
+                    raise exc_info[1].with_traceback(exc_info[2])
+            finally:
+                exc_info = None  # PEP 3333: no cycle through the frame
+        elif self._head is not None:
+            raise BrokenAnswer("start_response was called twice without exc_info")
+        self._set_head(status, headers)
+        return self.write
+
+    def _set_head(self, status: Any, headers: Any) -> None:  # what an app gives
+        if (
+            not isinstance(status, str)
+            or status[3:4] != " "
+            or not status[:3].isdigit()
+        ):
+            raise BrokenAnswer('status is %r; it must be like "200 OK"' % (status,))
+        left = None
+        try:
+            lines = [status]
+            for name, value in headers:
+                lines.append(name + ": " + value)
+                if len(name) == 14 and name.lower() == "content-length":
+                    if not value.isdigit():
+                        raise ValueError("Content-Length is %r" % value)
+                    left = int(value)
+            text = "\r\n".join(lines) + "\r\n"
+            head = text.encode("latin-1")
+        except (TypeError, ValueError) as error:
+            raise _explain_headers(headers, error) from None
+        count = len(lines)
+        if head.count(b"\n") != count or head.count(b"\r") != count or b"\0" in head:
+            raise BrokenAnswer("a line break or NUL in status or headers: %r" % text)
+        self._head = head
+        self._left = left
+        code = status[:3]
+        self._has_no_body = self._is_head or code[0] == "1" or code in ("204", "304")
+
+    def write(self, data: bytes) -> None:
+        """What start_response returned: send a piece of the body now.
+
+        :raises ControllerGone: the connection broke.
+        """
+        if not isinstance(data, bytes):
+            raise BrokenAnswer("the app gave %s, not bytes" % type(data).__name__)
+        if not data or self.is_complete:
+            return
+        last = 0
+        if self._left is not None:
+            # Longer than announced: the client must not take the surplus for
+            # the next response.
+            data = data[: self._left] if len(data) > self._left else data
+            self._left -= len(data)
+            if not self._left:
+                # So that a response of one chunk is one write also when it
+                # comes from an iterator, as with Django and Flask.
+                last = LAST
+        start = b"" if self.is_started else self._take_head(0)
+        self._send_body(start, data, last)
+        self.is_complete = bool(last)
+
+    def answer_whole(self, data: bytes) -> None:
+        """The app returned a list of one: this is the whole body."""
+        if not isinstance(data, bytes):
+            raise BrokenAnswer("the app gave %s, not bytes" % type(data).__name__)
+        if self.is_started or self._head is None or self._left is not None:
+            self.write(data)
+            self.finish()
+            return
+        size = len(data)
+        if not self._has_no_body:
+            self._head += b"Content-Length: %d\r\n" % size
+        if size:
+            self._send_body(self._take_head(0), data, LAST)
+        else:
+            self._send(self._take_head(LAST))
+        self.is_complete = True
+
+    def finish(self) -> None:
+        """The app has given all of it.
+
+        :raises BrokenAnswer: start_response was not called, or less came than
+            Content-Length said.
+        """
+        if self.is_complete:
+            return
+        if not self.is_started:
+            if self._left and not self._has_no_body:
+                raise self._too_short()
+            self._send(self._take_head(LAST))
+        elif self._left and not self._has_no_body:
+            raise self._too_short()
+        else:
+            self._send(encode_frame(END))
+        self.is_complete = True
+
+    def fail(self) -> None:
+        """There will be no more, and what was sent is not complete."""
+        self._send(encode_frame(FAIL))
+        self.is_complete = True
+
+    def early_hints(self, headers: _Headers) -> None:
+        """``wsgi.early_hints``: a 103 response before the final one."""
+        if self.is_started:
+            return
+        text = "".join(["%s: %s\r\n" % (name, value) for name, value in headers])
+        head = ("103 Early Hints\r\n" + text).encode("latin-1")
+        self._send(encode_frame(INTERIM, head))
+
+    def _too_short(self) -> BrokenAnswer:
+        return BrokenAnswer(
+            "the app gave %d bytes less than its Content-Length says"
+            % (self._left or 0)
+        )
+
+    def _take_head(self, flags: int) -> bytes:
+        head = self._head
+        if head is None:
+            raise BrokenAnswer("the app did not call start_response")
+        self.is_started = True
+        return _pack(START, flags, len(head)) + head
+
+    def _send_body(self, start: bytes, data: bytes, last: int) -> None:
+        size = len(data)
+        if size <= JOIN_LIMIT:
+            self._send(start + _pack(BODY, last, size) + data)
+            return
+        pieces: List[Any] = []  # bytes and memoryviews: nothing is copied
+        view = memoryview(data)
+        for offset in range(0, size, MAX_SESSION_PAYLOAD):
+            piece = view[offset : offset + MAX_SESSION_PAYLOAD]
+            final = last if offset + len(piece) == size else 0
+            pieces = [start + _pack(BODY, final, len(piece)), piece]
+            start = b""
+            self._send_gathered(pieces)
+
+    def _send(self, data: bytes) -> None:
+        try:
+            self._socket.sendall(data)
+        except OSError as error:
+            raise ControllerGone(str(error)) from None
+
+    def _send_gathered(self, pieces: Sequence[Any]) -> None:
+        try:
+            sent = self._socket.sendmsg(pieces)
+            for piece in pieces:
+                if sent < len(piece):
+                    self._socket.sendall(memoryview(piece)[sent:])
+                sent = max(0, sent - len(piece))
+        except OSError as error:
+            raise ControllerGone(str(error)) from None
+
+
+def _explain_headers(headers: object, error: Exception) -> BrokenAnswer:
+    if not isinstance(headers, list):
+        return BrokenAnswer("headers are %s, not a list" % type(headers).__name__)
+    for item in headers:
+        if not isinstance(item, tuple) or len(item) != 2:
+            return BrokenAnswer("header %r is not a pair (name, value)" % (item,))
+        if not all(isinstance(part, str) for part in item):
+            return BrokenAnswer("header %r is not text and text" % (item,))
+    return BrokenAnswer("headers can't be sent: %s" % error)
+
+
+def print_error(text: str) -> None:
+    """One write to stderr, so that lines of threads don't mix."""
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except (OSError, ValueError, AttributeError):
+        pass  # the app has closed or replaced it

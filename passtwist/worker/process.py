@@ -1,0 +1,79 @@
+"""What every new process below the controller does to be on its own.
+
+Runs in: every process below the controller, between its fork and its work.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from typing import Iterable
+
+from passtwist.worker import lifeline
+
+STDIN, STDOUT, STDERR = 0, 1, 2
+
+
+def stand_alone(lifeline_descriptor: int, output: int) -> None:
+    """New session, lifeline armed, standard streams of its own.
+
+    *output* is closed: it has become stdout and stderr.
+
+    :raises OSError: the descriptors are not what they should be.
+    """
+    os.setsid()
+    lifeline.arm(lifeline_descriptor)
+    null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    os.dup2(null, STDIN)
+    os.close(null)
+    os.dup2(output, STDOUT)
+    os.dup2(output, STDERR)
+    if output > STDERR:
+        os.close(output)
+
+
+def close_all_but(keep: Iterable[int]) -> None:
+    """Close every descriptor above stderr that is not in *keep*.
+
+    Through the listing, not through `os.closerange` up to the limit: that may
+    be a million, and on Python 3.9 each is a system call.
+    """
+    kept = set(keep) | {STDIN, STDOUT, STDERR}
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) not in kept:
+            try:
+                os.close(int(name))
+            except OSError:
+                pass  # the listing's own
+
+
+def reseed() -> None:
+    """New random numbers: siblings must not draw the same ones.
+
+    CPython reseeds `random` after a fork by itself, but not the global state
+    of numpy.
+    """
+    random.seed()
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        numpy_random.seed()
+
+
+def set_title(title: str) -> None:
+    """Name this process for ``ps`` and ``top``; at most 15 bytes are kept."""
+    try:
+        with open("/proc/self/comm", "wb", buffering=0) as comm:
+            comm.write(title.encode("utf-8", "replace")[:15])
+    except OSError:
+        pass  # a container without /proc: the name is a convenience
+
+
+def flush_streams() -> None:
+    """Flush stdout and stderr, so that a fork or `os._exit` loses nothing."""
+    for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError, AttributeError):
+            pass  # closed, broken, or replaced by something that can't

@@ -1,0 +1,144 @@
+"""Read requests from a session's connection.
+
+Runs in: workers.
+"""
+
+from __future__ import annotations
+
+import array
+import os
+import socket
+from io import BytesIO
+from typing import BinaryIO, Dict, List, NamedTuple, Optional, Tuple
+
+from passtwist.errors import BadFrame
+from passtwist.wire.frames import HEADER, HEADER_SIZE, MAX_SESSION_PAYLOAD, FrameReader
+from passtwist.wire.session import (
+    BODY,
+    BODY_FILE,
+    END,
+    LAST,
+    START,
+    decode_body_file,
+    decode_request_start,
+)
+
+# A request of ordinary size arrives in one piece of this; a larger buffer
+# costs more to make than a second read.
+RECEIVE_SIZE = 16 * 1024
+_DESCRIPTORS = 4
+_ANCILLARY = socket.CMSG_SPACE(_DESCRIPTORS * array.array("i").itemsize)
+
+_unpack_header = HEADER.unpack_from
+
+
+class Request(NamedTuple):
+    """One request, arrived whole."""
+
+    number: int
+    environ: Dict[str, str]
+    body: BinaryIO
+
+
+class RequestReader:
+    """Reads the requests of one connection, one after the other."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._receive = connection.recvmsg
+
+    def read(self) -> Optional[Request]:
+        """The next request, or None when the connection has ended.
+
+        One that ends in the middle of a request also answers None: nothing of
+        it was begun, so the controller gives it to another worker.
+
+        :raises BadFrame: the other end does not follow the protocol.
+        :raises FrameTooLarge: the same.
+        """
+        data, ancillary, flags, _ = self._receive(
+            RECEIVE_SIZE, _ANCILLARY, socket.MSG_CMSG_CLOEXEC
+        )
+        if len(data) >= HEADER_SIZE and not ancillary:
+            kind, flags, length = _unpack_header(data)
+            if (
+                kind == START
+                and flags & LAST
+                and len(data) == HEADER_SIZE + length
+                and length <= MAX_SESSION_PAYLOAD
+            ):
+                number, environ = decode_request_start(data[HEADER_SIZE:])
+                return Request(number, environ, BytesIO())
+        return self._read_pieces(data, ancillary)
+
+    def _read_pieces(
+        self, data: bytes, ancillary: List[Tuple[int, int, bytes]]
+    ) -> Optional[Request]:
+        frames = FrameReader(MAX_SESSION_PAYLOAD)
+        message = _Pieces()
+        try:
+            while data:
+                message.descriptors.extend(_descriptors(ancillary))
+                for kind, flags, payload in frames.feed(data):
+                    message.add(kind, flags, payload)
+                if message.is_complete:
+                    if frames.pending:
+                        raise BadFrame("bytes behind the end of a request")
+                    return message.request()
+                data, ancillary, _, _ = self._receive(
+                    RECEIVE_SIZE, _ANCILLARY, socket.MSG_CMSG_CLOEXEC
+                )
+            return None
+        finally:
+            message.close()
+
+
+class _Pieces:
+    """The frames of one request, until it is complete."""
+
+    def __init__(self) -> None:
+        self.descriptors: List[int] = []
+        self.is_complete = False
+        self._start: Optional[Tuple[int, Dict[str, str]]] = None
+        self._body: List[bytes] = []
+        self._file_length: Optional[int] = None
+
+    def add(self, kind: int, flags: int, payload: bytes) -> None:
+        if self.is_complete or (kind == START) != (self._start is None):
+            raise BadFrame("frame of type %d in the wrong place" % kind)
+        if kind == START:
+            self._start = decode_request_start(payload)
+        elif kind == BODY:
+            self._body.append(payload)
+        elif kind == BODY_FILE:
+            self._file_length = decode_body_file(payload)
+        elif kind != END:
+            raise BadFrame("frame of type %d in a request" % kind)
+        self.is_complete = kind == END or bool(flags & LAST)
+
+    def request(self) -> Request:
+        if self._start is None:
+            raise BadFrame("a request without START")
+        number, environ = self._start
+        if self._file_length is None:
+            return Request(number, environ, BytesIO(b"".join(self._body)))
+        if self._body or len(self.descriptors) != 1:
+            raise BadFrame("BODY_FILE with %d descriptors" % len(self.descriptors))
+        descriptor = self.descriptors.pop()
+        if os.fstat(descriptor).st_size != self._file_length:
+            os.close(descriptor)
+            raise BadFrame("BODY_FILE of another length than announced")
+        # The offset is the controller's too; only its place at 0 is agreed on.
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        return Request(number, environ, open(descriptor, "rb"))
+
+    def close(self) -> None:
+        while self.descriptors:
+            os.close(self.descriptors.pop())
+
+
+def _descriptors(ancillary: List[Tuple[int, int, bytes]]) -> List[int]:
+    found = array.array("i")
+    for level, kind, data in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            found.frombytes(data[: len(data) - len(data) % found.itemsize])
+    return list(found)

@@ -1,0 +1,138 @@
+"""The accept loops of a worker.
+
+Runs in: workers.  Blocking and plain: one loop for each connection that the
+worker may have, each in a thread of its own; with one, in the main thread.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import threading
+import time
+from typing import Dict, Protocol
+
+from passtwist.errors import WireError
+from passtwist.wire.scoreboard import (
+    IDLE,
+    NUMBER,
+    REQUESTS,
+    RUNNING,
+    STARTED_NS,
+    STATE,
+    slot_base,
+)
+from passtwist.wire.session import encode_ready
+from passtwist.worker.answers import print_error
+from passtwist.worker.requests import Request, RequestReader
+
+# accept() out of descriptors: the app holds them; look again after this.
+PAUSE = 0.1  # seconds
+
+
+class Answers(Protocol):
+    """What serves a request: the WSGI half."""
+
+    def answer(self, connection: socket.socket, request: Request) -> bool:
+        """Answer; False when the connection can't be used any more."""
+
+
+class Server:
+    """Serves the connections of one listener.
+
+    :param listener: the worker's own; shut down by `stop`.
+    :param page: the scoreboard's words.
+    :param threads: connections at a time.
+    """
+
+    def __init__(
+        self, listener: socket.socket, page: memoryview, half: Answers, threads: int
+    ) -> None:
+        self._listener = listener
+        self._page = page
+        self._half = half
+        self._threads = threads
+        self._connections: Dict[int, socket.socket] = {}
+        self._is_stopping = False
+
+    def serve(self) -> None:
+        """Serve until `stop` was called and every request is answered."""
+        if self._threads == 1:
+            self._serve_slot(0)
+            return
+        threads = [
+            threading.Thread(
+                target=self._serve_slot,
+                args=(slot,),
+                name="passtwist-%d" % slot,
+                daemon=True,
+            )
+            for slot in range(self._threads)
+        ]
+        for thread in threads:
+            thread.start()
+        # Signal handlers run in the main thread, also while it waits here.
+        for thread in threads:
+            thread.join()
+
+    def stop(self) -> None:
+        """Begin no more requests; finish those that were begun.
+
+        Called from a signal handler.  A connection that waits for a request
+        sees its end; one that is being answered is not touched by closing its
+        reading half.
+        """
+        self._is_stopping = True
+        _shut(self._listener, socket.SHUT_RDWR)
+        for connection in tuple(self._connections.values()):
+            _shut(connection, socket.SHUT_RD)
+
+    def _serve_slot(self, slot: int) -> None:
+        while not self._is_stopping:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError as error:
+                if error.errno in (errno.EINVAL, errno.EBADF):
+                    return  # shut down by `stop`, or closed by the app
+                time.sleep(PAUSE)
+                continue
+            with connection:
+                # The app may have called socket.setdefaulttimeout().
+                connection.settimeout(None)
+                self._connections[slot] = connection
+                if not self._is_stopping:
+                    self._serve_connection(slot, connection)
+                del self._connections[slot]
+
+    def _serve_connection(self, slot: int, connection: socket.socket) -> None:
+        page = self._page
+        base = slot_base(slot)
+        number_at, state_at = base + NUMBER, base + STATE
+        started_at, requests_at = base + STARTED_NS, base + REQUESTS
+        read = RequestReader(connection).read
+        answer = self._half.answer
+        clock = time.monotonic_ns
+        try:
+            page[state_at] = IDLE
+            connection.sendall(encode_ready(slot))
+            request = read()
+            while request is not None:
+                # In this order: who sees RUNNING sees whose and since when.
+                page[started_at] = clock()
+                page[number_at] = request[0]
+                page[state_at] = RUNNING
+                is_usable = answer(connection, request)
+                page[requests_at] += 1
+                page[state_at] = IDLE
+                request = read() if is_usable else None
+        except OSError:
+            pass  # the controller closed the connection
+        except WireError as error:
+            print_error("passtwist: connection closed: %s\n" % error)
+
+
+def _shut(end: socket.socket, how: int) -> None:
+    try:
+        end.shutdown(how)
+    except OSError:
+        pass  # closed or never connected: what was wanted

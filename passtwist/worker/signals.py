@@ -1,0 +1,61 @@
+"""Signal dispositions of spawners and workers.
+
+Runs in: every process below the controller.
+
+The table: DESIGN section 2, rule 11.  Manager and spawners ignore TERM, INT
+and HUP, they end with the channel from above.  A worker has handlers that do
+nothing for INT and HUP; were they ignored, the app's own subprocesses would
+inherit that.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import signal
+from types import FrameType
+from typing import Callable, Optional
+
+IGNORED_BY_SPAWNERS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def settle_spawner() -> None:
+    """The dispositions of the manager and of spawners."""
+    for number in IGNORED_BY_SPAWNERS:
+        signal.signal(number, signal.SIG_IGN)
+    # Inherited as ignored, waitpid() would never give a child's status.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+
+
+def reset() -> None:
+    """Undo what spawners, or an app loaded in one, have set.
+
+    What is ignored by intention (SIGPIPE, by Python itself) stays ignored.
+    """
+    signal.set_wakeup_fd(-1)
+    for number in signal.valid_signals():
+        if callable(signal.getsignal(number)):
+            signal.signal(number, signal.SIG_DFL)
+    for number in (*IGNORED_BY_SPAWNERS, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+
+
+def _do_nothing(_number: int, _frame: Optional[FrameType]) -> None:
+    """Be interrupted, go on."""
+
+
+def settle_worker(on_term: Callable[[], None]) -> None:
+    """The dispositions of a worker that serves.
+
+    :param on_term: called in the main thread, between two instructions of
+        whatever runs there; must not wait for anything.
+    """
+
+    def handle_term(_number: int, _frame: Optional[FrameType]) -> None:
+        on_term()
+
+    signal.signal(signal.SIGTERM, handle_term)
+    signal.signal(signal.SIGINT, _do_nothing)
+    signal.signal(signal.SIGHUP, _do_nothing)
+    faulthandler.register(signal.SIGUSR2, file=2, all_threads=True)

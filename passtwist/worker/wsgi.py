@@ -1,0 +1,149 @@
+"""Call a WSGI app for one request.
+
+Runs in: workers.  PEP 3333, and `wsgi.early_hints` as other servers have it.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+import traceback
+from typing import Any, Callable, Dict, Iterable, Iterator, Tuple
+
+from passtwist.worker.answers import (
+    Answer,
+    BrokenAnswer,
+    ControllerGone,
+    print_error,
+)
+from passtwist.worker.requests import Request
+
+# A WSGI app's own type can't be said better in PEP 3333's terms.
+Application = Callable[[Dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+FILE_BLOCK = 64 * 1024
+ERROR_BODY = b"Internal Server Error\n"
+ERROR_HEADERS = [("Content-Type", "text/plain; charset=utf-8")]
+VERSION = (1, 0)
+
+
+class FileWrapper:
+    """``wsgi.file_wrapper``: an iterable of a file's blocks."""
+
+    def __init__(self, filelike: Any, block_size: int = 0) -> None:
+        self._read = filelike.read
+        # Apps often ask for 8 KiB; each block is a frame and a system call.
+        self._size = max(block_size, FILE_BLOCK)
+        if hasattr(filelike, "close"):
+            self.close = filelike.close
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(lambda: self._read(self._size), b"")
+
+
+class WsgiHalf:
+    """Answers requests with an app's WSGI callable.
+
+    :param multithread: other threads of this process call the app too.
+    """
+
+    def __init__(self, application: Application, multithread: bool) -> None:
+        self._application = application
+        self._common: Dict[str, Any] = {
+            "wsgi.version": VERSION,
+            "wsgi.url_scheme": "http",
+            "wsgi.multithread": multithread,
+            "wsgi.multiprocess": True,
+            "wsgi.run_once": False,
+            "wsgi.file_wrapper": FileWrapper,
+            "wsgi.input_terminated": True,
+        }
+
+    def answer(self, connection: socket.socket, request: Request) -> bool:
+        """Answer *request*; False when the connection can't be used any more."""
+        _, environ, body = request
+        method = environ.get("REQUEST_METHOD", "")
+        answer = Answer(connection, method)
+        variables: Dict[str, Any] = environ  # its values are no longer text only
+        variables.update(self._common)
+        if environ.get("HTTPS") in ("on", "1"):
+            variables["wsgi.url_scheme"] = "https"
+        variables["wsgi.input"] = body
+        variables["wsgi.errors"] = sys.stderr
+        variables["wsgi.early_hints"] = answer.early_hints
+        place = (method, environ.get("PATH_INFO", ""))
+        try:
+            return self._run(answer, variables, place)
+        finally:
+            body.close()
+
+    def _run(
+        self, answer: Answer, environ: Dict[str, Any], place: Tuple[str, str]
+    ) -> bool:
+        result: Any = None
+        try:
+            result = self._application(environ, answer.start_response)
+            kind = type(result)
+            if (kind is list or kind is tuple) and len(result) == 1:
+                answer.answer_whole(result[0])
+            else:
+                write = answer.write
+                for chunk in result:
+                    write(chunk)
+                answer.finish()
+        except ControllerGone:
+            return False
+        except BaseException as error:  # noqa: BLE001 - logged and answered
+            # Whatever an app raises, SystemExit too, is one failed request.
+            return _apologise(answer, error, place)
+        finally:
+            _close(result, place)
+        return True
+
+
+def _close(result: Any, place: Tuple[str, str]) -> None:
+    close = getattr(result, "close", None)
+    if close is None:
+        return
+    try:
+        close()
+    except BaseException as error:  # noqa: BLE001 - logged
+        # The answer is out; what is left to do is to say so.
+        _log(error, place)
+
+
+def _apologise(answer: Answer, error: BaseException, place: Tuple[str, str]) -> bool:
+    _log(error, place)
+    try:
+        if answer.is_complete:
+            return True
+        if answer.is_started:
+            answer.fail()
+            return False
+        # exc_info: the app may have called start_response already.
+        answer.start_response(
+            "500 Internal Server Error",
+            ERROR_HEADERS,
+            (type(error), error, None),
+        )
+        answer.answer_whole(ERROR_BODY)
+    except ControllerGone:
+        return False
+    return True
+
+
+def _log(error: BaseException, place: Tuple[str, str]) -> None:
+    if isinstance(error, BrokenAnswer):
+        text = "%s\n" % error
+    else:
+        text = "".join(traceback.format_exception(type(error), error, _trimmed(error)))
+    # repr: a path must not write lines of its own into the log.
+    print_error("passtwist: %s %r failed: %s" % (*place, text))
+
+
+def _trimmed(error: BaseException) -> Any:
+    """The traceback without our own leading frames."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_globals.get("__name__") == __name__:
+        trace = trace.tb_next
+    return trace
