@@ -1,0 +1,56 @@
+"""How long an app whose spawn failed waits before the next.
+
+Runs in: the controller.
+"""
+
+from __future__ import annotations
+
+# After so many doublings any first wait has met any longest one.
+_MOST_DOUBLINGS = 64
+
+# Of each wait so much is left to chance, so that apps that failed together
+# (a database went away) don't try again together.
+_CHANCE = 0.25
+
+
+class BackOff:
+    """Failures in a row, and until when they keep the app from spawning.
+
+    :ivar failures: in a row; 0 after a success.
+    :ivar until: seconds; spawns are held back before it.
+    :ivar failed_at: when the last failure that counted came.
+    :ivar error: what the last failure reported; kept after the wait is over,
+        None after a success.
+    """
+
+    __slots__ = ("_first", "_longest", "error", "failed_at", "failures", "until")
+
+    def __init__(self, first: float, longest: float) -> None:
+        self._first = first
+        self._longest = longest
+        self.reset()
+
+    def reset(self) -> None:
+        """A spawn succeeded."""
+        self.failures = 0
+        self.until = 0.0
+        self.failed_at = 0.0
+        self.error: object | None = None
+
+    def is_active(self, now: float) -> bool:
+        return self.failures > 0 and now < self.until
+
+    def fail(self, error: object, began: float, jitter: float, now: float) -> None:
+        """A spawn that began at *began* failed.
+
+        One that began before the last failure is part of the same attempt:
+        it is remembered and makes the wait no longer.
+        """
+        self.error = error
+        if self.failures and began < self.failed_at:
+            return
+        doublings = min(self.failures, _MOST_DOUBLINGS)
+        wait = min(self._longest, self._first * 2**doublings)
+        self.failures += 1
+        self.failed_at = now
+        self.until = now + wait * (1 - _CHANCE + _CHANCE * jitter)

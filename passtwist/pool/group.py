@@ -1,0 +1,157 @@
+"""One app in the pool: its workers, its queue, and what it lacks.
+
+Runs in: the controller.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from passtwist.pool.backoff import BackOff
+from passtwist.pool.room import Need
+from passtwist.pool.routing import Router
+from passtwist.pool.states import AppState, WorkerEvent
+from passtwist.pool.waiting import WaitingQueue
+
+if TYPE_CHECKING:
+    from passtwist.model import Limits
+    from passtwist.pool.limits import PoolLimits
+    from passtwist.pool.worker import Worker
+
+# Waits before the minimum is restored after workers that died without having
+# answered anything: at once, then like this.  Requests are not held back.
+_FIRST_RESTORE_WAIT = 0.1
+_LONGEST_RESTORE_WAIT = 30.0
+
+
+class Group:
+    """What the pool knows of one app; times in seconds.
+
+    :ivar floor: the minimum of workers that can be kept.
+    :ivar workers: all that are not gone, by number, oldest first.
+    :ivar idle: those of them that are idle, longest idle first.
+    :ivar live: how many are idle or busy.
+    :ivar starting: how many spawns are under way.
+    :ivar dormant: the minimum is not kept until a request comes: none has
+        come yet, or a worker was taken away for another app.
+    :ivar is_removed: its workers leave; another app may have its name by now.
+    :ivar waits_as: its line in `passtwist.pool.room.RoomLine`, None: in none.
+    :ivar restore_at: the minimum is not restored before.
+    :ivar unused_since: when the last worker was gone, None: there are some,
+        or the spawners have been released since.
+    """
+
+    __slots__ = (
+        "_early_deaths",
+        "back_off",
+        "dormant",
+        "floor",
+        "generation",
+        "idle",
+        "is_removed",
+        "limits",
+        "live",
+        "name",
+        "queue",
+        "restore_at",
+        "router",
+        "starting",
+        "state",
+        "unused_since",
+        "waits_as",
+        "workers",
+    )
+
+    def __init__(self, name: str, limits: Limits, pool: PoolLimits) -> None:
+        self.name = name
+        self.limits = limits
+        most = limits.max_instances or limits.min_instances
+        self.floor = min(limits.min_instances, most)
+        self.state = AppState.STOPPED
+        self.generation = 0
+        self.workers: dict[int, Worker] = {}
+        self.idle: OrderedDict[int, Worker] = OrderedDict()
+        self.router = Router()
+        self.queue = WaitingQueue()
+        self.back_off = BackOff(pool.first_back_off, pool.longest_back_off)
+        self.live = 0
+        self.starting = 0
+        self.dormant = not limits.prestart
+        self.is_removed = False
+        self.waits_as: Need | None = None
+        self.restore_at = 0.0
+        self.unused_since: float | None = None
+        self._early_deaths = 0
+
+    @property
+    def total(self) -> int:
+        """Workers that count against the pool's size."""
+        return self.live + self.starting
+
+    @property
+    def has_surplus(self) -> bool:
+        return self.live + self.starting > self.floor
+
+    @property
+    def is_queue_full(self) -> bool:
+        return 0 < self.limits.max_queue_size <= len(self.queue)
+
+    def longest_idle(self) -> Worker | None:
+        for worker in self.idle.values():
+            return worker
+        return None
+
+    def begin_session(self, worker: Worker) -> None:
+        """Count a session on *worker*, which the router gave."""
+        if not worker.sessions:
+            worker.advance(WorkerEvent.FIRST_SESSION_BEGAN)
+            del self.idle[worker.id]
+        worker.sessions += 1
+        if worker.sessions < worker.concurrency:
+            self.router.offer(worker)
+
+    def need(self, now: float) -> Need | None:
+        """Why one more worker should be started now, or None.
+
+        Waiters whom the spawns under way will serve are no reason for more.
+        """
+        limits = self.limits
+        starting = self.starting
+        total = self.live + starting
+        if (
+            starting >= limits.spawn_concurrency
+            or 0 < limits.max_instances <= total
+            or self.back_off.is_active(now)
+        ):
+            return None
+        if len(self.queue) > starting * limits.concurrency:
+            return Need.GROWING if total else Need.HOMELESS
+        if total < self.floor and not self.dormant and now >= self.restore_at:
+            return Need.BELOW_MINIMUM
+        return None
+
+    def worker_died(self, worker: Worker, now: float) -> None:
+        """Put off restoring the minimum if workers die as soon as they live."""
+        if worker.requests:
+            self._early_deaths = 0
+            return
+        if self._early_deaths:
+            # 2**9 times the first wait is beyond the longest.
+            doublings = min(self._early_deaths - 1, 9)
+            wait = min(_LONGEST_RESTORE_WAIT, _FIRST_RESTORE_WAIT * 2**doublings)
+            self.restore_at = now + wait
+        self._early_deaths += 1
+
+    def next_time(self, pool: PoolLimits, now: float) -> float | None:
+        """When time alone will change something here, or None."""
+        times = []
+        if self.limits.max_queue_time:
+            times.append(self.queue.first_deadline(self.limits.max_queue_time))
+        if self.back_off.is_active(now):
+            times.append(self.back_off.until)
+        if now < self.restore_at:
+            times.append(self.restore_at)
+        if self.unused_since is not None and pool.spawner_idle_time:
+            times.append(self.unused_since + pool.spawner_idle_time)
+        return min((time for time in times if time is not None), default=None)

@@ -1,0 +1,210 @@
+"""What is true of the pool between any two events.
+
+Runs in: the controller's tests.  Slow on purpose: everything is counted anew.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from passtwist.pool.room import Need
+from passtwist.pool.states import AppState, WorkerState
+
+if TYPE_CHECKING:
+    from passtwist.pool.group import Group
+    from passtwist.pool.pool import Pool
+    from passtwist.pool.worker import Worker
+
+_COUNTED = (WorkerState.STARTING, WorkerState.IDLE, WorkerState.BUSY)
+_LIVE = (WorkerState.IDLE, WorkerState.BUSY)
+_LEAVING = (WorkerState.DRAINING, WorkerState.STOPPING)
+_SERVING = (AppState.READY, AppState.DEGRADED)
+
+
+class BrokenInvariant(AssertionError):
+    """Something that must always be true of the pool is not."""
+
+
+def check(pool: Pool, now: float | None = None) -> None:
+    """Raise unless everything in *pool* fits together.
+
+    :param now: seconds; with it, what depends on the time is checked too.
+        All alarms that are due by then must have been told.
+    :raises BrokenInvariant: with a sentence that says what does not fit.
+    """
+    for worker in pool._workers.values():
+        _check_worker(worker)
+    for group in _groups_of(pool):
+        _check_counts(group)
+        _check_app_state(group)
+        _check_queue(group)
+        _check_routing(group)
+        if now is not None:
+            _check_needs(pool, group, now)
+    _check_capacity(pool)
+    _check_idleness(pool)
+    _check_line(pool)
+    if now is not None:
+        _check_room(pool, now)
+        _check_alarms(pool, now)
+
+
+def _groups_of(pool: Pool) -> list[Group]:
+    """Removed apps included, as long as they have workers."""
+    groups = {id(group): group for group in pool._groups.values()}
+    groups |= {id(worker.group): worker.group for worker in pool._workers.values()}
+    return list(groups.values())
+
+
+def _must(truth: bool, sentence: str) -> None:
+    if not truth:
+        raise BrokenInvariant(sentence)
+
+
+def _check_worker(worker: Worker) -> None:
+    who, state, sessions = f"worker {worker.id}", worker.state, worker.sessions
+    _must(state is not WorkerState.GONE, f"{who} is gone and still known")
+    known = worker.group.workers.get(worker.id)
+    _must(known is worker, f"{who} is unknown to its app")
+    has_sessions = state in (WorkerState.BUSY, WorkerState.DRAINING)
+    _must(has_sessions == (sessions > 0), f"{who} is {state} with {sessions} sessions")
+    _must(sessions <= max(worker.concurrency, 0), f"{who} has more than it can carry")
+    in_idle = worker.id in worker.group.idle
+    _must(
+        in_idle == (state is WorkerState.IDLE), f"{who} is {state}, in idle: {in_idle}"
+    )
+
+
+def _check_counts(group: Group) -> None:
+    workers = group.workers.values()
+    live = sum(worker.state in _LIVE for worker in workers)
+    starting = sum(worker.state is WorkerState.STARTING for worker in workers)
+    _must(group.live == live, f"{group.name} has {live} live, says {group.live}")
+    _must(
+        group.starting == starting,
+        f"{group.name} has {starting} starting, says {group.starting}",
+    )
+    most = group.limits.max_instances
+    _must(not most or group.total <= most, f"{group.name} is over max_instances")
+    _must(
+        starting <= group.limits.spawn_concurrency,
+        f"{group.name} is over spawn_concurrency",
+    )
+    idle = [worker.idle_since for worker in group.idle.values()]
+    _must(idle == sorted(idle), f"{group.name}'s idle workers are out of order")
+
+
+def _check_app_state(group: Group) -> None:
+    state, name = group.state, group.name
+    _must(
+        (group.live > 0) == (state in _SERVING), f"{name}: {group.live} live, {state}"
+    )
+    if state is AppState.STARTING:
+        _must(group.starting > 0, f"{name} is starting, but no worker is")
+    if state is AppState.STOPPED:
+        _must(group.starting == 0, f"{name} is stopped, but a worker starts")
+    if state is AppState.READY:
+        _must(not group.back_off.failures, f"{name} is ready after a failed spawn")
+
+
+def _check_queue(group: Group) -> None:
+    arrivals = list(group.queue.values())
+    _must(arrivals == sorted(arrivals), f"{group.name}'s queue is out of order")
+    limit = group.limits.max_queue_size
+    _must(not limit or len(arrivals) <= limit, f"{group.name}'s queue is too long")
+    _must(not (arrivals and group.is_removed), f"{group.name} is removed, with waiters")
+    if arrivals:
+        roomy = [
+            worker.id
+            for worker in group.workers.values()
+            if worker.takes_sessions and worker.sessions < worker.concurrency
+        ]
+        _must(not roomy, f"{group.name} has waiters, and workers {roomy} have room")
+
+
+def _check_routing(group: Group) -> None:
+    roomy = {
+        worker.id
+        for worker in group.workers.values()
+        if worker.takes_sessions and worker.sessions < worker.concurrency
+    }
+    offered = group.router.offered()
+    _must(offered == roomy, f"{group.name} offers {offered}, {roomy} have room")
+
+
+def _check_capacity(pool: Pool) -> None:
+    capacity, limits = pool._staffing.capacity, pool.limits
+    states = [worker.state for worker in pool._workers.values()]
+    used = sum(state in _COUNTED for state in states)
+    starting = sum(state is WorkerState.STARTING for state in states)
+    _must(capacity.used == used, f"{used} workers count, capacity says {capacity.used}")
+    _must(capacity.starting == starting, f"{starting} start, not {capacity.starting}")
+    _must(used <= limits.max_pool_size, f"{used} workers are over max_pool_size")
+    _must(starting <= limits.spawn_concurrency, f"{starting} spawns are too many")
+
+
+def _check_idleness(pool: Pool) -> None:
+    staffing = pool._staffing
+    groups = [group for group in _groups_of(pool) if group.idle]
+    for of, listing, candidates in (
+        ("all", staffing.idle, groups),
+        ("surplus", staffing.surplus, [group for group in groups if group.has_surplus]),
+    ):
+        missing = [group.name for group in candidates if group not in listing.listed]
+        _must(not missing, f"{missing} are missing in the longest idle of {of}")
+        times = [w.idle_since for group in candidates for w in group.idle.values()]
+        first = listing.first()
+        _must(
+            (first.idle_since if first else None) == min(times, default=None),
+            f"{first and first.id} is not the longest idle of {of}",
+        )
+
+
+def _check_line(pool: Pool) -> None:
+    for need, groups in pool._line.standing().items():
+        for group in groups:
+            said = group.waits_as
+            _must(said is need, f"{group.name} stands as {need}, says {said}")
+            _must(not group.is_removed, f"{group.name} is removed, and stands in line")
+        for group in groups if need is Need.HOMELESS else []:
+            homeless = bool(group.queue) and not group.total
+            _must(homeless, f"{group.name} stands as homeless and is not")
+
+
+def _check_needs(pool: Pool, group: Group, now: float) -> None:
+    """Whoever lacks a worker stands in line for it, for that very reason."""
+    need = group.need(now)
+    said = group.waits_as
+    _must(said is need, f"{group.name} needs {need}, but stands in line as {said}")
+    hopeless = group.queue and not group.live and not group.starting
+    if hopeless:
+        _must(need is Need.HOMELESS, f"{group.name} has waiters nobody will serve")
+
+
+def _check_room(pool: Pool, now: float) -> None:
+    """Nobody stands in line while there is room."""
+    capacity, line = pool._staffing.capacity, pool._line
+    first = line.first()
+    if first is None or not capacity.may_spawn:
+        return
+    _must(capacity.is_full, f"there is room, and {first.name} stands in line")
+    if line.homeless:
+        idle = pool._staffing.idle.first()
+        _must(idle is None, f"worker {idle and idle.id} is idle, an app has none")
+    if line.is_pressing:
+        idle = pool._staffing.surplus.first()
+        _must(idle is None, f"worker {idle and idle.id} is spare, an app has waiters")
+
+
+def _check_alarms(pool: Pool, now: float) -> None:
+    """Whatever time alone will change has an alarm that rings by then."""
+    for name, group in pool._groups.items():
+        time = group.next_time(pool.limits, now)
+        if time is not None:
+            is_set = pool._alarms.is_set_by(name, time)
+            _must(is_set, f"nothing will wake {name} at {time}")
+    worker = pool._staffing.surplus.first()
+    if worker is not None and pool.limits.pool_idle_time:
+        time = max(now, worker.idle_since + pool.limits.pool_idle_time)
+        is_set = pool._alarms.is_set_by(None, time)
+        _must(is_set, f"nothing will retire worker {worker.id} at {time}")

@@ -1,0 +1,103 @@
+"""What the pool tells the log and the status page.
+
+Runs in: the controller.  Frozen values; the service turns them into words.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from passtwist.model import WorkerId
+    from passtwist.pool.states import AppState
+
+
+@dataclass(frozen=True, slots=True)
+class AppStateChanged:
+    """An app went from one state to another."""
+
+    app: str
+    old: AppState
+    new: AppState
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerBecameReady:
+    """A worker takes sessions from now on; *seconds* since its spawn began."""
+
+    app: str
+    worker: WorkerId
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpawnHasFailed:
+    """No worker came of it.
+
+    :ivar serving: workers of the app that go on serving.
+    :ivar retry_at: until then (seconds) no other spawn of the app is tried.
+    """
+
+    app: str
+    worker: WorkerId
+    error: object
+    serving: int
+    retry_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerDied:
+    """A worker went without being asked to, with *sessions* under way."""
+
+    app: str
+    worker: WorkerId
+    sessions: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerUnreachable:
+    """A worker's connections broke; it is being killed."""
+
+    app: str
+    worker: WorkerId
+    sessions: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerEvicted:
+    """A worker of *app* gave its place to another app.
+
+    :ivar idle: seconds for which it had nothing to do; 0 when it had.
+    """
+
+    app: str
+    worker: WorkerId
+    for_app: str
+    idle: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRetired:
+    """A worker above its app's minimum was idle for too long."""
+
+    app: str
+    worker: WorkerId
+    idle: float
+
+
+@dataclass(frozen=True, slots=True)
+class PoolDrained:
+    """After a shutdown request: no worker and no waiter is left."""
+
+
+Notice = (
+    AppStateChanged
+    | WorkerBecameReady
+    | SpawnHasFailed
+    | WorkerDied
+    | WorkerUnreachable
+    | WorkerEvicted
+    | WorkerRetired
+    | PoolDrained
+)

@@ -1,0 +1,234 @@
+"""Which app gets how many workers, and who has to leave for whom.
+
+Runs in: the controller.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from passtwist.model import WorkerId
+from passtwist.pool.actions import Announce, KillWorker, StartSpawn, StopWorker
+from passtwist.pool.idleness import LongestIdle
+from passtwist.pool.notices import WorkerEvicted, WorkerRetired
+from passtwist.pool.room import Capacity, Need, RoomLine
+from passtwist.pool.states import AppEvent, AppState, WorkerEvent, WorkerState
+from passtwist.pool.worker import Worker
+
+if TYPE_CHECKING:
+    from passtwist.pool.actions import Action
+    from passtwist.pool.group import Group
+    from passtwist.pool.limits import PoolLimits
+    from passtwist.pool.upkeep import Upkeep
+
+
+CLOSING = "the server is shutting down"
+
+
+def _has_idle(group: Group) -> bool:
+    return bool(group.idle)
+
+
+def _has_surplus(group: Group) -> bool:
+    return group.has_surplus
+
+
+class Staffing:
+    """Starts workers, lets them go, and keeps count of both.
+
+    :ivar workers: all workers of all apps that are not gone, by number.
+    :ivar closing: the server shuts down: who is idle leaves.
+    """
+
+    def __init__(
+        self, limits: PoolLimits, upkeep: Upkeep, outbox: list[Action]
+    ) -> None:
+        self.workers: dict[int, Worker] = {}
+        self.capacity = Capacity(limits)
+        self.line = RoomLine()
+        self.idle = LongestIdle(_has_idle)
+        self.surplus = LongestIdle(_has_surplus)
+        self._limits = limits
+        self._upkeep = upkeep
+        self._outbox = outbox
+        self.closing = False
+        self._last_number = 0
+
+    # --- more workers ----------------------------------------------------------
+
+    def settle(self, group: Group, now: float) -> None:
+        """Start what *group* lacks, or let it stand in line for it."""
+        self.line.place(group, group.need(now), now)
+        self.share(now)
+
+    def share(self, now: float) -> None:
+        """Give away what room there is, in the order of waiting.
+
+        If the first in line can't have room then nobody behind it can: each
+        line may take less from others than the one before it.
+        """
+        while (group := self.line.first()) is not None:
+            need = group.need(now)
+            if need is group.waits_as:
+                if not self._make_room(group, now):
+                    return
+                self._start(group, now)
+                # Off the line and on again: at its end, others wait as well.
+                self.line.place(group, None, now)
+            self.line.place(group, group.need(now), now)
+
+    def _make_room(self, group: Group, now: float) -> bool:
+        """Whether *group* may start a worker now; another may have to leave."""
+        if not self.capacity.may_spawn:
+            return False
+        if not self.capacity.is_full:
+            return True
+        if group.waits_as is Need.HOMELESS:
+            victim = self.idle.first()
+        elif group.waits_as is Need.GROWING:
+            victim = self.surplus.first()
+        else:
+            victim = None
+        if victim is not None:
+            self.evict(victim, group, now)
+        return victim is not None
+
+    def _start(self, group: Group, now: float) -> None:
+        self._last_number += 1
+        worker = Worker(WorkerId(self._last_number), group, group.generation, now)
+        self.workers[worker.id] = group.workers[worker.id] = worker
+        group.starting += 1
+        group.unused_since = None
+        self.capacity.starting += 1
+        self.capacity.used += 1
+        self._outbox.append(StartSpawn(worker.id, group.name, group.generation))
+        self._upkeep.happened(group, AppEvent.SPAWN_BEGAN)
+
+    # --- idle workers ----------------------------------------------------------
+
+    def became_idle(self, worker: Worker, now: float) -> None:
+        """It has nothing to do: keep it, or let it leave for who needs its place.
+
+        Part of every request: no more than looks when nothing changes.
+        """
+        group = worker.group
+        worker.idle_since = now
+        group.idle[worker.id] = worker
+        if group not in self.idle.listed:
+            self.idle.enlist(group)
+        surplus = group.live + group.starting > group.floor
+        if surplus and group not in self.surplus.listed:
+            self.surplus.enlist(group)
+            self._arm_retirement(now)
+        if self.closing:
+            self.dismiss(worker, CLOSING, now)
+            self.share(now)
+        elif self.line.is_pressing:
+            self.share(now)
+
+    def retire(self, now: float) -> None:
+        """Dismiss who is above the minimum and was idle for too long."""
+        patience = self._limits.pool_idle_time
+        while patience and (worker := self.surplus.first()) is not None:
+            idle = now - worker.idle_since
+            if worker.idle_since + patience > now:
+                break
+            notice = WorkerRetired(worker.group.name, worker.id, idle)
+            self._outbox.append(Announce(notice))
+            self.dismiss(worker, f"it was idle for {idle:.0f} s", now)
+        self._arm_retirement(now)
+
+    def _arm_retirement(self, now: float) -> None:
+        patience = self._limits.pool_idle_time
+        worker = self.surplus.first() if patience else None
+        if worker is not None:
+            self._upkeep.arm_pool(max(now, worker.idle_since + patience))
+
+    # --- fewer workers ---------------------------------------------------------
+
+    def is_turn_over(self, worker: Worker, now: float) -> bool:
+        """Whether *worker* should give way to an app that has none at all.
+
+        Workers that are never idle would keep it out for ever.  Asked at the
+        end of a session, when the worker has something else to do.
+        """
+        if not self.capacity.is_full or not self.capacity.may_spawn:
+            return False
+        turn = self._limits.fair_turn
+        if now - worker.ready_at < turn:
+            return False
+        group = worker.group
+        if group.total == 1 and group.back_off.is_active(now):
+            # Nobody could come in its place, so its waiters would be refused.
+            return False
+        # An app keeps its only worker for another turn: one that has more may
+        # end a session meanwhile.
+        _, since = self.line.first_homeless()
+        return group.total > 1 or now - since >= turn
+
+    def evict(self, worker: Worker, other: Group, now: float) -> None:
+        """Let *worker* leave so that *other* can start one."""
+        group = worker.group
+        idle = now - worker.idle_since if worker.sessions == 0 else 0.0
+        notice = WorkerEvicted(group.name, worker.id, other.name, idle)
+        self._outbox.append(Announce(notice))
+        self.dismiss(worker, f"{other.name} needs its place", now)
+        if group.total < group.floor and not group.queue:
+            # Else the two would take each other's place for ever.
+            group.dormant = True
+            self.line.place(group, group.need(now), now)
+
+    def dismiss(self, worker: Worker, reason: str, now: float) -> None:
+        """No more sessions for *worker*; it leaves when it has none.
+
+        Whoever calls this settles the group, or shares, afterwards.
+        """
+        was = worker.state
+        self._move(worker, WorkerEvent.DISMISSED, now)
+        if was is WorkerState.STARTING:
+            self._outbox.append(KillWorker(worker.id, reason))
+        elif was is WorkerState.IDLE:
+            self._outbox.append(StopWorker(worker.id, reason))
+
+    def cut_off(self, worker: Worker, reason: str, now: float) -> None:
+        """Kill *worker*, whatever it does; its sessions count no more."""
+        self._move(worker, WorkerEvent.CUT_OFF, now)
+        worker.sessions = 0
+        self._outbox.append(KillWorker(worker.id, reason))
+
+    def became_ready(self, worker: Worker, now: float) -> None:
+        self._move(worker, WorkerEvent.BECAME_READY, now)
+
+    def gone(self, worker: Worker, event: WorkerEvent, now: float) -> None:
+        """The worker's process is no more, or never came to be."""
+        self._move(worker, event, now)
+        worker.sessions = 0
+        group = worker.group
+        del self.workers[worker.id]
+        del group.workers[worker.id]
+        if not group.workers:
+            group.unused_since = now
+            self._upkeep.arm(group, now)
+
+    def _move(self, worker: Worker, event: WorkerEvent, now: float) -> None:
+        """Change the state, and all counts that follow from it."""
+        was_starting = worker.state is WorkerState.STARTING
+        was_live = worker.takes_sessions
+        worker.advance(event)
+        group = worker.group
+        if was_starting:
+            group.starting -= 1
+            self.capacity.starting -= 1
+            if worker.takes_sessions:
+                group.live += 1
+                return
+            self.capacity.used -= 1
+            cancelled = worker.state is WorkerState.STOPPING
+            if cancelled and not group.total and group.state is AppState.STARTING:
+                self._upkeep.happened(group, AppEvent.SPAWN_CANCELLED)
+        elif was_live and not worker.takes_sessions:
+            group.idle.pop(worker.id, None)
+            group.live -= 1
+            self.capacity.used -= 1
+            if not group.live:
+                self._upkeep.last_live_left(group, now)

@@ -1,0 +1,57 @@
+"""What the pool knows of one worker.
+
+Runs in: the controller.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from passtwist.pool.states import WorkerEvent, WorkerState, next_worker_state
+
+if TYPE_CHECKING:
+    from passtwist.model import WorkerId
+    from passtwist.pool.group import Group
+
+
+class Worker:
+    """One worker, from the wish for it until it is gone; times in seconds.
+
+    :ivar id: numbers grow, so a smaller one is an older worker.
+    :ivar sessions: requests that it has now.
+    :ivar requests: requests that it has done with.
+    :ivar idle_since: when it last came to have nothing to do.
+    """
+
+    __slots__ = (
+        "concurrency",
+        "generation",
+        "group",
+        "id",
+        "idle_since",
+        "ready_at",
+        "requests",
+        "sessions",
+        "spawned_at",
+        "state",
+    )
+
+    def __init__(self, number: WorkerId, group: Group, generation: int, now: float):
+        self.id = number
+        self.group = group
+        self.generation = generation
+        self.state = WorkerState.STARTING
+        self.concurrency = 0
+        self.sessions = 0
+        self.requests = 0
+        self.spawned_at = now
+        self.ready_at = 0.0
+        self.idle_since = 0.0
+
+    @property
+    def takes_sessions(self) -> bool:
+        return self.state is WorkerState.IDLE or self.state is WorkerState.BUSY
+
+    def advance(self, event: WorkerEvent) -> None:
+        """:raises IllegalTransition: *event* cannot happen now."""
+        self.state = next_worker_state(self.id, self.state, event)
