@@ -242,8 +242,11 @@ class ISpawnServer(ISpawnToolkit):
         :raises passtwist.errors.StartupError: it can't be started.
         """
 
-    def stop() -> None:
-        """End manager and spawners; workers are not touched."""
+    def stop() -> Deferred[None]:
+        """End manager and spawners; workers are not touched.
+
+        :returns: fires when they are gone; never errbacks.
+        """
 
     def manager_pid() -> int:
         """Pid of the spawn manager, 0 when there is none."""

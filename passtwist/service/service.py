@@ -105,7 +105,7 @@ class PasstwistService(Service):
             start()
         except StartupError as error:
             self.log.critical("passtwist can't start: {error}", error=error)
-            self._release()
+            self.parts.runtime.release()
             raise SystemExit(f"passtwist can't start: {error}") from error
 
     def _start(self) -> None:
@@ -142,7 +142,10 @@ class PasstwistService(Service):
             )
             yield parts.memory.stop()
         finally:
-            self._release()
+            parts.admin.stop()
+            parts.driver.stop()
+            yield parts.spawn_server.stop()
+            parts.runtime.release()
         self.log.info("passtwist has stopped")
 
     def _within(
@@ -164,13 +167,6 @@ class PasstwistService(Service):
                 timer.cancel()
 
         return done.addCallback(finished)
-
-    def _release(self) -> None:
-        parts = self.parts
-        parts.admin.stop()
-        parts.driver.stop()
-        parts.spawn_server.stop()
-        parts.runtime.release()
 
     def _dump(self) -> None:
         self.log.info("state: {state}", state=json.dumps(self.status(), indent=1))

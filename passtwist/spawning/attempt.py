@@ -99,7 +99,11 @@ class Attempt:
         self._handshake = Handshake(
             self._ground.reactor, self._descriptors.handshake, self
         )
-        self._ground.send(request, self._descriptors.sent)
+        try:
+            self._ground.send(request, self._descriptors.sent)
+        except OSError as error:
+            self._fail(SYSTEM, str(error))
+            return
         self._descriptors.close_sent()
 
     def record_came(self, record: Record) -> None:

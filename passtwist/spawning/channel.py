@@ -48,17 +48,18 @@ class ControlChannel(Selectable):
 
     def send(
         self, kind: str, body: Mapping[str, object], fds: Mapping[str, int]
-    ) -> None:
+    ) -> bool:
         """Send a message; the descriptors are duplicated, the caller keeps its own.
 
-        Nothing is raised when the other end is gone: `on_lost` tells.
+        :returns: false when the other end is gone, which `on_lost` tells too.
         """
         if self._descriptor < 0:
-            return
+            return False
         data = encode_message(kind, body, list(fds))
         copies = [socket.dup(fd) for fd in fds.values()]
         self._queue.append((memoryview(data), copies))
         self._flush()
+        return self._descriptor >= 0
 
     def close(self) -> None:
         """Close our end; the manager leaves at end-of-file.  Tells nobody."""
@@ -108,9 +109,8 @@ class ControlChannel(Selectable):
                 self._reactor.addWriter(self)
                 return
             except OSError:
-                # The reader sees the same and ends the channel.
-                self._drop_queue()
-                break
+                self._end()
+                return
             for fd in fds:
                 socket.close(fd)
             if sent < len(data):

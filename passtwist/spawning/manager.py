@@ -11,6 +11,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from passtwist.model import MANAGER
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from twisted.internet.interfaces import IDelayedCall
+
     from passtwist.api.reactors import Reactor
     from passtwist.model import ExitStatus, SpawnRequest
     from passtwist.spawning.child import Child, Children
@@ -31,9 +34,11 @@ if TYPE_CHECKING:
 CONTROL_FD = 3
 LIFELINE_FD = 4
 
-# A manager that dies sooner than this after its start is not replaced at
-# once, so that one that can't run does not become a busy loop.
+# A manager that dies is replaced at once; but after three that died within
+# their first second there are pauses, so that one that can't run at all does
+# not become a busy loop.
 HEALTHY_AFTER = 1.0  # seconds
+QUICK_DEATHS = 3
 RESTART_PAUSE = 1.0  # seconds
 
 
@@ -64,6 +69,9 @@ class SpawnManager:
         self._lifeline = -1
         self._output: Output | None = None
         self._started_at = 0.0
+        self._quick_deaths = 0
+        self._pause: IDelayedCall | None = None
+        self._for_successor: list[tuple[dict[str, object], dict[str, int]]] = []
         self._stopping = False
 
     @property
@@ -100,11 +108,22 @@ class SpawnManager:
         self._child.when_exited().addCallback(self._exited, self._child)
         self._channel = ControlChannel(self._reactor, ours, self._on_notice, self._lost)
         self.log.info("spawn manager started, pid {pid}", pid=pid)
+        waiting, self._for_successor = self._for_successor, []
+        for body, fds in waiting:
+            self._channel.send("spawn", body, fds)
+            _close_all(fds)
 
-    def stop(self) -> None:
-        """End it and with it every spawner; workers go on.  No replacement."""
+    def stop(self) -> Deferred[None]:
+        """End it, for good; workers go on.  Fires when it is reaped."""
         self._stopping = True
+        self._drop_waiting()
+        gone: Deferred[None] = Deferred()
+        if self._child is None:
+            gone.callback(None)
+        else:
+            self._child.when_exited().addCallback(lambda _: gone.callback(None))
         self._release()
+        return gone
 
     def ensure_alive(self) -> None:
         """Notice a death that the reactor has not told us of yet."""
@@ -112,19 +131,23 @@ class SpawnManager:
             self._child.reap()
 
     def spawn(self, request: SpawnRequest, fds: Mapping[str, int]) -> None:
-        """Send a spawn down; what becomes of it is told by its handshake."""
-        self._send("spawn", spawn_request_to_body(request), fds)
+        """Send a spawn down; what becomes of it is told by its handshake.
+
+        :raises ConnectionError: there is no manager at the moment.
+        """
+        self.ensure_alive()
+        if self._pause is not None:
+            raise ConnectionError("the spawn manager keeps dying; see the log")
+        body = spawn_request_to_body(request)
+        if self._channel is None or not self._channel.send("spawn", body, fds):
+            # It is dying: its successor, which starts when it is reaped, gets it.
+            copies = {name: os.dup(fd) for name, fd in fds.items()}
+            self._for_successor.append((body, copies))
 
     def retire(self, app: str) -> None:
-        """End the app spawners of *app*."""
-        self._send("retire", {"app": app}, {})
-
-    def _send(
-        self, kind: str, body: Mapping[str, object], fds: Mapping[str, int]
-    ) -> None:
-        self.ensure_alive()
+        """End the app spawners of *app*; without a manager there are none."""
         if self._channel is not None:
-            self._channel.send(kind, body, fds)
+            self._channel.send("retire", {"app": app}, {})
 
     def _execute(self, control: int, lifeline: int, output: int) -> int:
         """posix_spawn: cheap however large the controller has become."""
@@ -163,6 +186,7 @@ class SpawnManager:
 
     def _lost(self) -> None:
         """The channel broke: it died, or spoke nonsense and must die."""
+        self._channel = None
         if self._child is not None:
             self._child.kill()
 
@@ -177,22 +201,30 @@ class SpawnManager:
             pid=child.pid,
             status=status.describe(),
         )
-        if self._reactor.seconds() - self._started_at < HEALTHY_AFTER:
-            self._reactor.callLater(RESTART_PAUSE, self._restart)
-        else:
+        if self._reactor.seconds() - self._started_at >= HEALTHY_AFTER:
+            self._quick_deaths = 0
+        self._quick_deaths += 1
+        if self._quick_deaths < QUICK_DEATHS:
             self._restart()
+        else:
+            self._pause = self._reactor.callLater(RESTART_PAUSE, self._restart)
+            self._drop_waiting()
 
     def _restart(self) -> None:
+        self._pause = None
         if self._stopping or self._child is not None:
             return
         try:
             self.start()
         except OSError as error:
             self.log.error("spawn manager can't be started: {error}", error=error)
-            self._reactor.callLater(RESTART_PAUSE, self._restart)
+            self._pause = self._reactor.callLater(RESTART_PAUSE, self._restart)
 
     def _release(self) -> None:
         """Close our ends, which also ends a manager that still runs."""
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
         self._child = None
         if self._channel is not None:
             self._channel.close()
@@ -203,3 +235,14 @@ class SpawnManager:
         if self._output is not None:
             self._output.close()
             self._output = None
+
+    def _drop_waiting(self) -> None:
+        """Their handshakes reach end-of-file."""
+        for _body, fds in self._for_successor:
+            _close_all(fds)
+        self._for_successor.clear()
+
+
+def _close_all(fds: Mapping[str, int]) -> None:
+    for fd in fds.values():
+        os.close(fd)

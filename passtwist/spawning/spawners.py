@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from passtwist.api.interfaces import ISpawnerStatus
@@ -84,6 +85,7 @@ class Spawners:
     def __init__(self, reactor: Reactor) -> None:
         self._reactor = reactor
         self._all: dict[int, SpawnerProcess] = {}
+        self._closing: Deferred[None] | None = None
 
     def __iter__(self) -> Iterator[SpawnerProcess]:
         return iter(tuple(self._all.values()))
@@ -116,12 +118,18 @@ class Spawners:
             if process.kind == APP and process.app == app:
                 process.kill()
 
-    def close(self) -> None:
-        """End all of them."""
+    def close(self) -> Deferred[None]:
+        """End all of them; fires when none is left."""
+        self._closing = Deferred()
         for process in self:
             process.kill()
-            process.output.close()
-            process.doRead()
+        self._check_closed()
+        return self._closing
+
+    def _check_closed(self) -> None:
+        if self._closing is not None and not self._all and not self._closing.called:
+            self._closing.callback(None)
 
     def _gone(self, process: SpawnerProcess) -> None:
         self._all.pop(process.pid, None)
+        self._check_closed()

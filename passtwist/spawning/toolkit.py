@@ -9,7 +9,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, fail
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -77,14 +77,13 @@ class SpawnServer:
                 f"the spawn manager can't be started: {error}"
             ) from error
 
-    def stop(self) -> None:
-        """End the manager and every spawner; workers are the pool's."""
-        self.manager.stop()
-        self.spawner_processes.close()
-        for output in tuple(self._outputs):
-            output.close()
-        self._outputs.clear()
-        self._orphans.stop()
+    def stop(self) -> Deferred[None]:
+        """End manager and spawners; workers are the pool's.
+
+        :returns: fires when all of them are gone.
+        """
+        gone = DeferredList([self.manager.stop(), self.spawner_processes.close()])
+        return gone.addCallback(lambda _: self._clean_up())
 
     def spawn(self, request: SpawnRequest) -> Deferred[IWorker]:
         """See `ISpawnToolkit.spawn`."""
@@ -131,6 +130,12 @@ class SpawnServer:
         """Close it when the server stops."""
         self._outputs = {kept for kept in self._outputs if kept.fileno() >= 0}
         self._outputs.add(output)
+
+    def _clean_up(self) -> None:
+        for output in tuple(self._outputs):
+            output.close()
+        self._outputs.clear()
+        self._orphans.stop()
 
     def _attempt(self, request: SpawnRequest, decided: float) -> Deferred[Worker]:
         attempt = Attempt(self, request, decided)
