@@ -1,0 +1,4 @@
+"""The HTTP front end: bytes of clients to requests, responses to bytes.
+
+Runs in: the controller.
+"""

@@ -1,0 +1,87 @@
+"""What the front end is told: frozen values, already validated.
+
+Runs in: the controller.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+@dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """Limits and deadlines; times in seconds, sizes in bytes.
+
+    :ivar header_deadline: from accept, or from a request's first byte, until
+        its head is complete; absolute, so that dripping bytes does not help.
+    :ivar body_read_timeout: between two reads of a request body.
+    :ivar send_timeout: without the client taking a single byte.
+    :ivar keep_alive: between a response and the next request's first byte.
+    :ivar linger: how long a refused client may go on sending before the
+        connection is closed under it.
+    :ivar linger_bytes: how much of that is read and thrown away.
+    :ivar read_ahead: of pipelined requests while one is being answered.
+    :ivar body_memory: larger request bodies go to an unlinked file.
+    :ivar response_memory: of a response that a slow client has not taken yet;
+        more goes to an unlinked file.
+    :ivar response_spool: size of that file; then the worker has to wait.
+    """
+
+    header_deadline: float = 30.0
+    body_read_timeout: float = 60.0
+    send_timeout: float = 60.0
+    keep_alive: float = 65.0
+    linger: float = 5.0
+    linger_bytes: int = MIB
+    requests_per_connection: int = 1000
+    max_request_line: int = 8 * KIB
+    max_header_fields: int = 100
+    max_header_field: int = 8 * KIB
+    max_header_bytes: int = 64 * KIB
+    max_chunk_line: int = KIB
+    max_chunk_extensions: int = 16 * KIB
+    max_trailers: int = 8 * KIB
+    read_ahead: int = 16 * KIB
+    body_memory: int = 64 * KIB
+    response_memory: int = 256 * KIB
+    response_spool: int = 1024 * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class FrontEndConfig:
+    """What holds for all sites.
+
+    :ivar environment: for errors that belong to no site: ``production`` or
+        ``development``.
+    :ivar trusted_proxies: networks like ``10.0.0.0/8``, or ``unix`` for
+        whoever connects to a Unix socket, whose forwarding headers count.
+    :ivar proxy_hops: trusted proxies one behind the other.
+    :ivar spool_dir: folder for unlinked files; "" for the system's.
+    """
+
+    environment: str = "production"
+    trusted_proxies: tuple[str, ...] = ()
+    proxy_hops: int = 1
+    limits: HttpLimits = field(default_factory=HttpLimits)
+    spool_dir: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where one app is to be found.
+
+    :ivar app: the app's name, as the pool knows it.
+    :ivar hosts: ``shop.example.org`` or ``*.shop.example.org``; empty for any.
+    :ivar base_uri: ``/`` or ``/shop``.
+    :ivar max_body: largest request body in bytes; 0 for no limit.
+    :ivar environment: ``development`` shows error pages with all details.
+    """
+
+    app: str
+    hosts: tuple[str, ...] = ()
+    base_uri: str = "/"
+    max_body: int = 100 * MIB
+    environment: str = "production"

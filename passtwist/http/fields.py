@@ -1,0 +1,110 @@
+"""Single header lines: checked, and sorted by what the front end does with them.
+
+Runs in: the controller.  Sans I/O.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from passtwist.http.grammar import (
+    PLAIN_NAME_BYTES,
+    is_authority,
+    is_token,
+    list_elements,
+)
+from passtwist.http.refusal import Refusal
+
+# What to do with a line.  Plain integers: compared for each line of each request.
+ORDINARY = 0  # goes to the app
+HOST = 1
+CONNECTION = 2
+CONTENT_LENGTH = 3
+TRANSFER_ENCODING = 4
+EXPECT = 5
+FORWARDING = 6  # goes to the app when the peer is a trusted proxy
+HOP_BY_HOP = 7  # ends here
+UNSAFE_NAME = 8  # ends here, and is counted
+PRIVATE = 9  # goes to the app, but is kept in no cache
+
+_KINDS = {
+    b"host": HOST,
+    b"connection": CONNECTION,
+    b"content-length": CONTENT_LENGTH,
+    b"transfer-encoding": TRANSFER_ENCODING,
+    b"expect": EXPECT,
+    b"forwarded": FORWARDING,
+    b"x-real-ip": FORWARDING,
+    b"x-request-id": FORWARDING,
+    b"keep-alive": HOP_BY_HOP,
+    b"te": HOP_BY_HOP,
+    b"trailer": HOP_BY_HOP,
+    b"upgrade": HOP_BY_HOP,
+    # Becomes HTTP_PROXY, which HTTP client libraries obey (httpoxy).
+    b"proxy": HOP_BY_HOP,
+    b"cookie": PRIVATE,
+    b"authorization": PRIVATE,
+}
+_PREFIXES = (
+    (b"x-forwarded-", FORWARDING),
+    (b"proxy-", HOP_BY_HOP),
+    # Ours: a client must not speak in the name of the server.
+    (b"passtwist-", HOP_BY_HOP),
+    (b"x-passtwist-", HOP_BY_HOP),
+)
+
+
+class Field(NamedTuple):
+    """One header line.
+
+    :ivar pair: CGI key and value.
+    :ivar elements: of a list that the front end reads itself, in lower case.
+    """
+
+    kind: int
+    pair: tuple[bytes, bytes]
+    elements: tuple[bytes, ...] = ()
+
+
+def cgi_key(name: bytes) -> bytes:
+    """The CGI variable of the header *name*."""
+    key = name.upper().replace(b"-", b"_")
+    if key in (b"CONTENT_TYPE", b"CONTENT_LENGTH"):
+        return key
+    return b"HTTP_" + key
+
+
+def parse_field(line: bytes, limit: int) -> Field:
+    """Check one header line, which is known to hold no control characters.
+
+    :param limit: bytes that a line may have.
+    :raises Refusal: 400, or 431 when it is too long.
+    """
+    if len(line) > limit:
+        raise Refusal(431, f"a header is longer than {limit} bytes")
+    name, colon, value = line.partition(b":")
+    if not colon or not is_token(name):
+        if line[:1] in (b" ", b"\t"):
+            raise Refusal(400, "a header line begins with white space")
+        raise Refusal(400, "a header has no proper name")
+    name = name.lower()
+    value = value.strip(b" \t")
+    if name.translate(None, PLAIN_NAME_BYTES):
+        return Field(UNSAFE_NAME, (name, value))
+    kind = _kind(name)
+    if kind == HOST and not is_authority(value):
+        raise Refusal(400, "Host is not a host and a port")
+    elements: tuple[bytes, ...] = ()
+    if kind in (CONNECTION, TRANSFER_ENCODING):
+        elements = tuple(list_elements(value))
+    return Field(kind, (cgi_key(name), value), elements)
+
+
+def _kind(name: bytes) -> int:
+    kind = _KINDS.get(name)
+    if kind is not None:
+        return kind
+    for prefix, kind in _PREFIXES:
+        if name.startswith(prefix):
+            return kind
+    return ORDINARY

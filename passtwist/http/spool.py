@@ -1,0 +1,81 @@
+"""An unlinked file for what is too large for memory.
+
+Runs in: the controller.  Nothing is left behind, however the process ends.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+
+def open_unlinked(folder: str) -> int:
+    """A descriptor, for reading and writing, of a new file without a name.
+
+    :param folder: where; "" for the system's folder for such files.
+    :raises OSError: the folder can't be written.
+    """
+    folder = folder or tempfile.gettempdir()
+    try:
+        return os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError:
+        # Some file systems (NFS, older overlays) don't know O_TMPFILE.
+        descriptor, path = tempfile.mkstemp(dir=folder)
+        os.unlink(path)
+        return descriptor
+
+
+class Spool:
+    """A queue of bytes in an unlinked file.
+
+    :ivar written: bytes put in so far, which is the file's size.
+    :ivar taken: bytes taken out so far.
+    """
+
+    def __init__(self, folder: str) -> None:
+        """:raises OSError: no such file can be made."""
+        self._descriptor = open_unlinked(folder)
+        self.written = 0
+        self.taken = 0
+
+    @property
+    def pending(self) -> int:
+        """Bytes that are still to be taken."""
+        return self.written - self.taken
+
+    def append(self, data: bytes | memoryview) -> int:
+        """Put *data* behind what is there.
+
+        :returns: how many bytes were written; fewer than all when the disk
+            is full or fails.
+        """
+        view = memoryview(data)
+        done = 0
+        try:
+            while done < len(view):
+                done += os.pwrite(self._descriptor, view[done:], self.written + done)
+        except OSError:
+            pass
+        self.written += done
+        return done
+
+    def take(self, size: int) -> bytes:
+        """The next bytes, at most *size*.
+
+        :raises OSError: the file can't be read.
+        """
+        data = os.pread(self._descriptor, min(size, self.pending), self.taken)
+        if not data and self.pending:
+            raise OSError("the spool file has become shorter")
+        self.taken += len(data)
+        return data
+
+    def detach(self) -> int:
+        """The descriptor; closing it is the caller's duty from now on."""
+        descriptor, self._descriptor = self._descriptor, -1
+        return descriptor
+
+    def close(self) -> None:
+        """Give the file back."""
+        if self._descriptor >= 0:
+            os.close(self.detach())

@@ -1,0 +1,135 @@
+"""Whose word counts about where a request comes from.
+
+Runs in: the controller.  Pure.
+
+Forwarding headers are believed only from the networks in `trusted_proxies`.
+From anybody else they do not even reach the app.  Of `X-Forwarded-For` the
+entry that `proxy_hops` trusted proxies ago was the peer is the client; what
+stands left of it was written by the client itself.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import TYPE_CHECKING
+
+from passtwist.http.refusal import Refusal
+from passtwist.http.scanner import join_repeated
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from ipaddress import IPv4Address
+
+UNIX = "unix"
+_MAX_REQUEST_ID = 128
+_REQUEST_ID_BYTES = (
+    b"-_.=+/:0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+)
+
+
+class Trust:
+    """The trusted proxies and how many of them stand one behind the other."""
+
+    def __init__(self, proxies: Sequence[str], hops: int = 1) -> None:
+        """:raises ValueError: an entry is neither a network nor ``unix``."""
+        self._unix = UNIX in proxies
+        self._networks = [
+            ip_network(proxy, strict=False) for proxy in proxies if proxy != UNIX
+        ]
+        self._hops = max(hops, 1)
+
+    def trusts(self, address: str | None) -> bool:
+        """Is the peer a trusted proxy?
+
+        :param address: its IP address, or None at the end of a Unix socket.
+        """
+        if address is None:
+            return self._unix
+        if not self._networks:
+            return False
+        try:
+            parsed = _parse_address(address)
+        except ValueError:
+            return False
+        return any(parsed in network for network in self._networks)
+
+    def forwarded(self, forwarding: list[bytes]) -> Forwarded:
+        """What a trusted proxy says in *forwarding*, pairs of CGI variables.
+
+        :raises Refusal: 400 when it contradicts itself about the scheme.
+        """
+        pairs = join_repeated(forwarding)
+        said = dict(zip(pairs[::2], pairs[1::2], strict=True))
+        return Forwarded(
+            [
+                item
+                for pair in said.items()
+                if pair[0] != b"HTTP_X_REQUEST_ID"
+                for item in pair
+            ],
+            self._client(said.get(b"HTTP_X_FORWARDED_FOR", b"")),
+            self._scheme(said),
+            _request_id(said.get(b"HTTP_X_REQUEST_ID", b"")),
+        )
+
+    def _client(self, value: bytes) -> bytes | None:
+        entry = self._entry(value)
+        if entry.startswith(b"["):
+            entry = entry[1:].partition(b"]")[0]
+        elif entry.count(b":") == 1:
+            entry = entry.partition(b":")[0]
+        try:
+            return str(_parse_address(entry.decode("ascii"))).encode("ascii")
+        except ValueError:
+            return None
+
+    def _scheme(self, said: dict[bytes, bytes]) -> bytes | None:
+        schemes = set()
+        proto = self._entry(said.get(b"HTTP_X_FORWARDED_PROTO", b"")).lower()
+        if proto:
+            schemes.add(proto)
+        ssl = said.get(b"HTTP_X_FORWARDED_SSL", b"").lower()
+        if ssl:
+            schemes.add(b"https" if ssl == b"on" else b"http")
+        if len(schemes) > 1:
+            raise Refusal(400, "the proxy's headers name two schemes")
+        scheme = schemes.pop() if schemes else None
+        return scheme if scheme in (b"http", b"https") else None
+
+    def _entry(self, value: bytes) -> bytes:
+        entries = [entry.strip(b" \t") for entry in value.split(b",")]
+        return entries[-self._hops] if self._hops <= len(entries) else entries[0]
+
+
+class Forwarded:
+    """What a trusted proxy told about a request; None where it said nothing.
+
+    :ivar pairs: its headers, for the app; without the request id.
+    """
+
+    __slots__ = ("client", "pairs", "request_id", "scheme")
+
+    def __init__(
+        self,
+        pairs: list[bytes],
+        client: bytes | None,
+        scheme: bytes | None,
+        request_id: bytes | None,
+    ) -> None:
+        self.pairs = pairs
+        self.client = client
+        self.scheme = scheme
+        self.request_id = request_id
+
+
+def _parse_address(text: str) -> IPv4Address | IPv6Address:
+    address = ip_address(text.partition("%")[0])
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
+
+
+def _request_id(value: bytes) -> bytes | None:
+    if not value or len(value) > _MAX_REQUEST_ID:
+        return None
+    return None if value.translate(None, _REQUEST_ID_BYTES) else value

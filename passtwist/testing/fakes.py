@@ -1,0 +1,92 @@
+"""Verified fakes of the interfaces between layers.
+
+Runs in: test processes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zope.interface import implementer
+from zope.interface.verify import verifyClass
+
+from passtwist.api.interfaces import IPool, ISession
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from passtwist.api.interfaces import IRequest, IResponder
+
+
+@implementer(ISession)
+class FakeSession:
+    """A session that is answered by the test.
+
+    :ivar calls: ``abandon``, ``pause`` and ``resume``, in the order of calls.
+    """
+
+    def __init__(self, app: str, request: IRequest, responder: IResponder) -> None:
+        self.app = app
+        self.request = request
+        self.responder = responder
+        self.calls: list[str] = []
+        self.worker_pid = 4711
+        self.worker = 1
+        self.spawn_method = "conservative"
+        self.attempts = 1
+        self.queued_at = 0.0
+        self.started_at = 0.0
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """The request's CGI variables.
+
+        :raises ValueError: a variable is there twice, or a value is missing.
+        """
+        texts = [item.decode("latin-1") for item in self.request.pairs]
+        pairs = list(zip(texts[::2], texts[1::2], strict=True))
+        environ = dict(pairs)
+        if len(environ) != len(pairs):
+            raise ValueError(f"a variable is there twice: {sorted(texts[::2])}")
+        return environ
+
+    def abandon(self) -> None:
+        self.calls.append("abandon")
+
+    def pause(self) -> None:
+        self.calls.append("pause")
+
+    def resume(self) -> None:
+        self.calls.append("resume")
+
+
+@implementer(IPool)
+class FakePool:
+    """A pool whose requests are answered by the test, at once or later.
+
+    :ivar sessions: all that were submitted, oldest first.
+    """
+
+    def __init__(self, answer: Callable[[FakeSession], object] | None = None) -> None:
+        """
+        :param answer: called with each session before `submit` returns; what
+            it raises, `submit` raises.
+        """
+        self.sessions: list[FakeSession] = []
+        self._answer = answer
+
+    def submit(self, app: str, request: IRequest, responder: IResponder) -> FakeSession:
+        session = FakeSession(app, request, responder)
+        self.sessions.append(session)
+        if self._answer is not None:
+            self._answer(session)
+        return session
+
+    @property
+    def last(self) -> FakeSession:
+        """The newest session."""
+        return self.sessions[-1]
+
+
+verifyClass(ISession, FakeSession)
+verifyClass(IPool, FakePool)
