@@ -64,12 +64,13 @@ def make_service(
     driver = Driver(reactor, now, apps, spawn_server, announcer)
     announcer.workers = driver.workers
     gateway = driver.gateway = Gateway(pool, now, driver.perform)
+    access_log = AccessLog(server.access_log, server.access_log_format)
     front_end = FrontEnd(
         gateway,
         _sites(settings),
         _front_end_config(server),
         reactor,
-        AccessLog(server.access_log, server.access_log_format),
+        access_log,
     )
     memory = MemorySampler(driver.workers, spawn_server)
     status = Status(
@@ -85,6 +86,7 @@ def make_service(
         reactor=reactor,
         listeners=Listeners(reactor, server.listen, front_end),
         front_end=front_end,
+        access_log=access_log,
         gateway=gateway,
         driver=driver,
         apps=apps,

@@ -31,7 +31,11 @@ class Options(TwistedFlags, usage.Options):
     registry: Registry
 
     def postOptions(self) -> None:
-        """Read all settings here, where twistd shows an error in one piece."""
+        """Read all settings; an error ends twistd here, in one piece.
+
+        Not by usage.UsageError, with which twistd buries the message below a
+        hundred lines of usage.
+        """
         try:
             if self[LIST_PLUGINS]:
                 files = self.get("plugin-file") or ()
@@ -40,7 +44,7 @@ class Options(TwistedFlags, usage.Options):
             self.found = self.settings()
             self.registry = Registry.load(self.found.server.plugin_files)
         except PasstwistError as error:
-            raise usage.UsageError(str(error)) from error
+            raise SystemExit(f"passtwist: {error}") from error
 
 
 def makeService(options: Options) -> PasstwistService:

@@ -261,11 +261,8 @@ class IFrontEnd(Interface):
     def drain() -> Deferred[None]:
         """Close connections as they become idle; fires when none is left."""
 
-    def close() -> None:
+    def abort_connections() -> None:
         """Close every connection now."""
-
-    def reopen_logs() -> None:
-        """The log files were moved away: open them anew."""
 
 
 class IPasstwistService(Interface):

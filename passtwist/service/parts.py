@@ -33,6 +33,16 @@ class IsRuntimeDir(Protocol):
         """Empty and unlock it."""
 
 
+class IsLog(Protocol):
+    """The access log."""
+
+    def reopen(self) -> None:
+        """Its file was moved away."""
+
+    def close(self) -> None:
+        """Write what is left."""
+
+
 class IsAdmin(Protocol):
     """The admin server."""
 
@@ -50,6 +60,7 @@ class Parts:
     reactor: Reactor
     listeners: Listeners
     front_end: IFrontEnd
+    access_log: IsLog
     gateway: Gateway
     driver: Driver
     apps: dict[str, App]

@@ -67,6 +67,9 @@ class PasstwistService(Service):
         super().stopService()  # type: ignore[no-untyped-call]  # Twisted has no types
         if self._stopping is None:
             self._stopping = self._stop()
+            self._stopping.addErrback(
+                lambda failure: self.log.failure("stopping passtwist", failure)
+            )
         waiter: Deferred[None] = Deferred()
 
         def stopped(result: object) -> object:
@@ -92,7 +95,7 @@ class PasstwistService(Service):
             reactor.callFromThread,
             reactor.stop,
             self.stop_now,
-            self.parts.front_end.reopen_logs,
+            self.parts.access_log.reopen,
             self._dump,
         )
         reactor.callWhenRunning(signals.install)
@@ -132,7 +135,9 @@ class PasstwistService(Service):
             # Requests are finished first, then workers leave: a queued one
             # may still need a worker.
             yield self._within(
-                self._shutdown_timeout, parts.front_end.drain(), parts.front_end.close
+                self._shutdown_timeout,
+                parts.front_end.drain(),
+                parts.front_end.abort_connections,
             )
             parts.gateway.tell(ShutdownRequested())
             yield self._within(
@@ -145,6 +150,7 @@ class PasstwistService(Service):
             parts.admin.stop()
             parts.driver.stop()
             yield parts.spawn_server.stop()
+            parts.access_log.close()
             parts.runtime.release()
         self.log.info("passtwist has stopped")
 
