@@ -56,7 +56,7 @@ LAYERS = (
     Layer("testing", EVERYTHING_BUT_BUILTIN),
     Layer("assembly", EVERYTHING_BUT_BUILTIN),
     Layer("tap", EVERYTHING_BUT_BUILTIN),
-    Layer("cli", ("model", "errors"), may_import_lazily=("assembly",)),
+    Layer("cli", ("api", "model", "errors"), may_import_lazily=("assembly",)),
 )
 
 # The pool decides; clocks, chance, pids and sockets come to it as arguments.
@@ -78,5 +78,5 @@ PURE_MAY_IMPORT = frozenset(
     }
 )
 
-# Imported by the command at once, these would make every call of it slow.
-NOT_AT_IMPORT_OF_CLI = frozenset({"twisted", "zope"})
+# Imported by the command at once, it would make every call of it slow.
+NOT_AT_IMPORT_OF_CLI = frozenset({"twisted"})

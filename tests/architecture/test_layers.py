@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,15 @@ def modules():
 def test_there_are_no(rule, modules):
     """Nothing breaks the rule; what does is listed with file and line."""
     assert list(rule(modules)) == []
+
+
+def test_the_command_starts_without_twisted():
+    """Not even something that it imports brings Twisted along."""
+    script = "import sys, passtwist.cli.main; print('twisted.internet' in sys.modules)"
+    shown = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, check=True, text=True
+    )
+    assert shown.stdout == "False\n"
 
 
 def test_the_drop_in_imports_nothing_of_ours():
