@@ -51,7 +51,8 @@ class AppSpawner(Layer):
         task = super().run()
         if self._refused is not None:
             # Those that came while the app was loading are told, too.
-            self.hear_from_above()
+            while self.hear_from_above():
+                pass
         return task
 
     def refusal(

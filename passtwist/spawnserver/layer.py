@@ -139,17 +139,18 @@ class Layer:
             if wanted != key.events:
                 self._selector.modify(channel, wanted, key.data)
 
-    def hear_from_above(self) -> None:
-        """Take the spawns that have come; does not wait."""
+    def hear_from_above(self) -> bool:
+        """Take what has come, without waiting; False when nothing had."""
         self.above.flush()
         arrivals = self.above.receive()
         if arrivals is None:
             self.stop()
-            return
+            return False
         self._inbox.extend(arrivals)
         while self._inbox and not self.has_become():
             message, descriptors = self._inbox.popleft()
             self._take(message, descriptors)
+        return bool(arrivals)
 
     def _take(self, message: Message, descriptors: Dict[str, int]) -> None:
         if message.kind == "spawn":

@@ -18,7 +18,7 @@ from passtwist.spawnserver import environment
 from passtwist.spawnserver.channel import Channel
 from passtwist.spawnserver.children import ChildLayer
 from passtwist.spawnserver.layer import Layer
-from passtwist.spawnserver.processes import exec_role, fork, fork_twice
+from passtwist.spawnserver.processes import exec_role, fork, fork_twice, lift
 from passtwist.wire.control import encode_message, spawn_request_to_body
 from passtwist.wire.journey import FailedRecord
 from passtwist.worker.journal import Journal
@@ -49,7 +49,7 @@ class SpawnManager(Layer):
             pid = fork()
             if pid == 0:
                 role = "app-spawner" if kind == APP else "framework-spawner"
-                child_journal = Journal(kind, journal.detach())
+                child_journal = Journal(kind, lift(journal.detach()))
                 given = [theirs.fileno(), descriptors["lifeline"]]
                 self._exec(request, child_journal, role, descriptors, given)
         name = request.app.name if kind == APP else ""
@@ -67,7 +67,7 @@ class SpawnManager(Layer):
                 return
             descriptors["handshake"] = journal.detach()
             given = [memory, *(descriptors[name] for name in WORKER_DESCRIPTORS)]
-            child_journal = Journal(WORKER, descriptors["handshake"])
+            child_journal = Journal(WORKER, lift(descriptors["handshake"]))
             self._exec(request, child_journal, "worker", descriptors, given)
         finally:
             os.close(memory)

@@ -68,6 +68,11 @@ def fork_twice() -> bool:
     return True
 
 
+def lift(descriptor: int) -> int:
+    """A copy of *descriptor* that `exec_role` does not overwrite."""
+    return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _HIGH)
+
+
 def exec_role(
     python: str,
     code: str,
@@ -82,10 +87,6 @@ def exec_role(
     :raises OSError: there is no such interpreter, or it can't be executed.
     """
     signals.reset()
-    high = [
-        fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _HIGH)
-        for descriptor in descriptors
-    ]
-    for target, descriptor in enumerate(high, FIRST):
+    for target, descriptor in enumerate([lift(each) for each in descriptors], FIRST):
         os.dup2(descriptor, target, inheritable=True)
     os.execve(python, [python, code + "/bootstrap.py", role], dict(environment))

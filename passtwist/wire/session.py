@@ -60,7 +60,8 @@ def decode_request_start(payload: bytes) -> Tuple[int, Dict[str, str]]:
     items = payload[8:].decode("latin-1").split("\0")
     if len(items) % 2:
         raise BadFrame("START of a request with a key that has no value")
-    return number, dict(zip(items[::2], items[1::2]))
+    turn = iter(items)
+    return number, dict(zip(turn, turn))
 
 
 def encode_body(data: bytes, last: bool = False) -> bytes:

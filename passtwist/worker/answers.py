@@ -13,6 +13,8 @@ from typing import Any, Callable, List, Optional, Sequence, Tuple, Type
 
 from passtwist.wire.frames import HEADER, MAX_SESSION_PAYLOAD, encode_frame
 from passtwist.wire.session import BODY, END, FAIL, INTERIM, LAST, START
+from passtwist.worker import heads
+from passtwist.worker.heads import BrokenAnswer
 
 _ExcInfo = Tuple[Type[BaseException], BaseException, Optional[TracebackType]]
 _Headers = List[Tuple[str, str]]
@@ -22,14 +24,12 @@ _Headers = List[Tuple[str, str]]
 JOIN_LIMIT = 32 * 1024
 
 _pack = HEADER.pack
+_STATUSES = heads.known_statuses
+_LINES = heads.known_lines
 
 
 class ControllerGone(Exception):
     """The connection broke while answering: nobody wants the rest."""
-
-
-class BrokenAnswer(Exception):
-    """The app does not keep to PEP 3333; the message says how."""
 
 
 class Answer:
@@ -76,33 +76,24 @@ class Answer:
         self._set_head(status, headers)
         return self.write
 
-    def _set_head(self, status: Any, headers: Any) -> None:  # what an app gives
-        if (
-            not isinstance(status, str)
-            or status[3:4] != " "
-            or not status[:3].isdigit()
-        ):
-            raise BrokenAnswer('status is %r; it must be like "200 OK"' % (status,))
+    def _set_head(self, status: str, headers: _Headers) -> None:
+        known = _STATUSES.get(status)
+        line, has_no_body = known or heads.encode_status(status)
         left = None
+        parts = [line]
         try:
-            lines = [status]
-            for name, value in headers:
-                lines.append(name + ": " + value)
-                if len(name) == 14 and name.lower() == "content-length":
-                    if not value.isdigit():
-                        raise ValueError("Content-Length is %r" % value)
-                    left = int(value)
-            text = "\r\n".join(lines) + "\r\n"
-            head = text.encode("latin-1")
-        except (TypeError, ValueError) as error:
-            raise _explain_headers(headers, error) from None
-        count = len(lines)
-        if head.count(b"\n") != count or head.count(b"\r") != count or b"\0" in head:
-            raise BrokenAnswer("a line break or NUL in status or headers: %r" % text)
-        self._head = head
+            for header in headers:
+                encoded = _LINES.get(header)
+                if encoded is None:
+                    encoded, left_here = heads.encode_header(header)
+                    if left_here is not None:
+                        left = left_here
+                parts.append(encoded)
+        except TypeError:
+            raise heads.explain(headers) from None
+        self._head = b"".join(parts)
         self._left = left
-        code = status[:3]
-        self._has_no_body = self._is_head or code[0] == "1" or code in ("204", "304")
+        self._has_no_body = has_no_body or self._is_head
 
     def write(self, data: bytes) -> None:
         """What start_response returned: send a piece of the body now.
@@ -217,17 +208,6 @@ class Answer:
                 sent = max(0, sent - len(piece))
         except OSError as error:
             raise ControllerGone(str(error)) from None
-
-
-def _explain_headers(headers: object, error: Exception) -> BrokenAnswer:
-    if not isinstance(headers, list):
-        return BrokenAnswer("headers are %s, not a list" % type(headers).__name__)
-    for item in headers:
-        if not isinstance(item, tuple) or len(item) != 2:
-            return BrokenAnswer("header %r is not a pair (name, value)" % (item,))
-        if not all(isinstance(part, str) for part in item):
-            return BrokenAnswer("header %r is not text and text" % (item,))
-    return BrokenAnswer("headers can't be sent: %s" % error)
 
 
 def print_error(text: str) -> None:

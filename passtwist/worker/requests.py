@@ -9,7 +9,7 @@ import array
 import os
 import socket
 from io import BytesIO
-from typing import BinaryIO, Dict, List, NamedTuple, Optional, Tuple
+from typing import BinaryIO, Dict, List, Optional, Tuple
 
 from passtwist.errors import BadFrame
 from passtwist.wire.frames import HEADER, HEADER_SIZE, MAX_SESSION_PAYLOAD, FrameReader
@@ -32,12 +32,9 @@ _ANCILLARY = socket.CMSG_SPACE(_DESCRIPTORS * array.array("i").itemsize)
 _unpack_header = HEADER.unpack_from
 
 
-class Request(NamedTuple):
-    """One request, arrived whole."""
-
-    number: int
-    environ: Dict[str, str]
-    body: BinaryIO
+# One request, arrived whole: its number, the CGI variables, the body.  A plain
+# tuple: one is made and taken apart again for every request.
+Request = Tuple[int, Dict[str, str], BinaryIO]
 
 
 class RequestReader:
@@ -67,7 +64,7 @@ class RequestReader:
                 and length <= MAX_SESSION_PAYLOAD
             ):
                 number, environ = decode_request_start(data[HEADER_SIZE:])
-                return Request(number, environ, BytesIO())
+                return number, environ, BytesIO()
         return self._read_pieces(data, ancillary)
 
     def _read_pieces(
@@ -120,7 +117,7 @@ class _Pieces:
             raise BadFrame("a request without START")
         number, environ = self._start
         if self._file_length is None:
-            return Request(number, environ, BytesIO(b"".join(self._body)))
+            return number, environ, BytesIO(b"".join(self._body))
         if self._body or len(self.descriptors) != 1:
             raise BadFrame("BODY_FILE with %d descriptors" % len(self.descriptors))
         descriptor = self.descriptors.pop()
@@ -129,7 +126,7 @@ class _Pieces:
             raise BadFrame("BODY_FILE of another length than announced")
         # The offset is the controller's too; only its place at 0 is agreed on.
         os.lseek(descriptor, 0, os.SEEK_SET)
-        return Request(number, environ, open(descriptor, "rb"))
+        return number, environ, open(descriptor, "rb")
 
     def close(self) -> None:
         while self.descriptors:

@@ -10,12 +10,8 @@ import sys
 import traceback
 from typing import Any, Callable, Dict, Iterable, Iterator, Tuple
 
-from passtwist.worker.answers import (
-    Answer,
-    BrokenAnswer,
-    ControllerGone,
-    print_error,
-)
+from passtwist.worker.answers import Answer, ControllerGone, print_error
+from passtwist.worker.heads import BrokenAnswer
 from passtwist.worker.requests import Request
 
 # A WSGI app's own type can't be said better in PEP 3333's terms.

@@ -84,7 +84,11 @@ class Session:
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.settimeout(PATIENCE)
-        self.socket.connect(path)
+        try:
+            self.socket.connect(path)
+        except OSError:
+            self.socket.close()
+            raise
         self._frames = FrameReader(MAX_CONTROL_PAYLOAD)
         ((kind, _, payload),) = self.read_frames()
         assert kind == session.READY
@@ -158,6 +162,10 @@ class Spawn:
         (pid,) = [each.pid for each in self.only(StartedRecord) if each.who == who]
         return pid
 
+    def started(self):
+        """Which layers were newly started, in order."""
+        return [each.who for each in self.only(StartedRecord)]
+
     @property
     def failure(self):
         (failure,) = self.only(FailedRecord)
@@ -193,6 +201,18 @@ class Spawn:
         self.wait()
         assert self.only(ReadyRecord), (self.records, self.output)
         return self.pid(WORKER)
+
+    def turned(self):
+        """The steps that are done, after a look at what has come."""
+        self._turn(0.1)
+        return self.steps()
+
+    def give_up(self):
+        """Do not listen any more."""
+        self._handshake.close()
+        for layer in list(self.lifelines):
+            if layer == WORKER:
+                self.cut(layer)
 
     def _turn(self, timeout):
         watched = [self._handshake, *self._outputs]
@@ -261,7 +281,7 @@ class Driver:
         self.notices = []
         self._reader = MessageReader()
         self._numbers = 0
-        self.log = open(folder / "manager.log", "w+b")
+        self.log = (folder / "manager.log").open("w+b")
         self.start_manager()
 
     def start_manager(self):
@@ -283,6 +303,12 @@ class Driver:
         for end in (lifeline, *high):
             os.close(end)
         theirs.close()
+
+    def replace_manager(self):
+        """The old one is dead."""
+        self.control.close()
+        os.close(self.lifeline)
+        self.start_manager()
 
     def spawn(self, app, route=(), generation=0):
         """Send a spawn down."""
