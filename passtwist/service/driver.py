@@ -152,7 +152,7 @@ class Driver:
         running.spawn = None
         error = failure.value
         if not isinstance(error, SpawnError):
-            if running.worker is None:
+            if running.worker is None and not running.asked_to_leave:
                 self.log.failure("spawning {app}", failure, app=running.app)
             text = f"app {running.app}: {failure.getErrorMessage()}"
             error = SpawnError(INTERNAL, text)

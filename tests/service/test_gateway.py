@@ -1,0 +1,264 @@
+"""Requests through the real pool to played workers."""
+
+from __future__ import annotations
+
+import pytest
+from twisted.internet.defer import Deferred
+
+from passtwist.errors import SpawnError
+from passtwist.model import APP_ERROR, ExitStatus, Limits
+from passtwist.pool import (
+    AppAdded,
+    Pool,
+    PoolLimits,
+    ShutdownRequested,
+    StopRequested,
+)
+from passtwist.service.announcer import Announcer
+from passtwist.service.driver import LEAVE_WITHIN, Driver
+from passtwist.service.gateway import MAX_ATTEMPTS, Gateway
+from passtwist.wire.session import encode_body, encode_response_start
+
+from .conftest import PlainRequest, Recorder
+
+HEAD = b"200 OK\r\n"
+WHOLE = encode_response_start(HEAD) + encode_body(b"hello", last=True)
+
+
+class PlayedApp:
+    """Spawns when the test says so."""
+
+    def __init__(self):
+        self.last_spawn_error = None
+        self.spawns = []
+        self.cancelled = 0
+
+    def spawn(self, number, generation):
+        def cancelled(_):
+            self.cancelled += 1
+
+        self.spawns.append(Deferred(cancelled))
+        return self.spawns[-1]
+
+
+class PlayedToolkit:
+    def __init__(self):
+        self.retired = []
+
+    def retire(self, app):
+        self.retired.append(app)
+
+
+class World:
+    """A gateway with everything behind it."""
+
+    def __init__(self, reactor, make_worker, **limits):
+        self.reactor = reactor
+        self.make_worker = make_worker
+        self.app = PlayedApp()
+        self.toolkit = PlayedToolkit()
+        announcer = Announcer()
+        self.driver = Driver(
+            reactor, reactor.seconds, {"app": self.app}, self.toolkit, announcer
+        )
+        announcer.workers = self.driver.workers
+        self.pool = Pool(PoolLimits(max_pool_size=limits.pop("max_pool_size", 2)))
+        self.gateway = Gateway(self.pool, reactor.seconds, self.driver.perform)
+        self.driver.gateway = self.gateway
+        self.gateway.tell(AppAdded("app", Limits(**limits)))
+
+    def ask(self, **fields):
+        recorder = Recorder()
+        session = self.gateway.submit("app", PlainRequest(**fields), recorder)
+        return session, recorder
+
+    def spawned(self, **fields):
+        """The oldest spawn under way succeeds."""
+        worker = self.make_worker(**fields)
+        self.app.spawns.pop(0).callback(worker)
+        served = [worker.accept() for _ in range(worker.concurrency)]
+        self.reactor.settle()
+        return worker, served
+
+    def states(self):
+        (app,) = self.pool.view().apps
+        return [worker.state.value for worker in app.workers]
+
+
+@pytest.fixture
+def make_world(reactor, make_worker):
+    worlds = []
+
+    def make(**limits):
+        worlds.append(World(reactor, make_worker, **limits))
+        return worlds[-1]
+
+    yield make
+    for world in worlds:
+        world.driver.stop()
+    for reader in list(reactor.readers):
+        reader.close()
+
+
+def test_the_first_request_starts_a_worker_and_gets_it(make_world, reactor):
+    """On demand: nothing runs before, and the request waits for its worker."""
+    world = make_world()
+    assert world.app.spawns == []
+    session, recorder = world.ask()
+    assert len(world.app.spawns) == 1
+    reactor.advance(3)
+    _, (served,) = world.spawned()
+    served.read_request()
+    served.send(WHOLE)
+    reactor.settle()
+    assert recorder.calls == [("answer", HEAD, b"hello")]
+    assert (session.queued_at, session.started_at) == (0.0, 3.0)
+    assert (session.worker_pid, session.spawn_method) == (4711, "played")
+
+
+def test_a_free_worker_gets_the_request_in_the_same_call(make_world, reactor):
+    """Nothing waits when nothing has to."""
+    world = make_world()
+    _, (served,) = world.spawned() if world.ask() else None
+    served.read_request()
+    served.send(WHOLE)
+    reactor.settle()
+    session, _ = world.ask()
+    assert session.started_at == session.queued_at
+    assert session.worker_pid == 4711
+
+
+def test_a_failed_spawn_answers_those_who_wait(make_world):
+    """With no live worker all waiters get the error, and status knows it."""
+    world = make_world()
+    _, recorder = world.ask()
+    error = SpawnError(APP_ERROR, "app app: no module")
+    world.app.spawns.pop(0).errback(error)
+    assert recorder.calls == [("fail", 500)]
+    assert world.app.last_spawn_error is error
+    assert world.driver.workers == {}
+    _, recorder = world.ask()
+    assert recorder.calls == [("fail", 503)], "in back-off it answers at once"
+
+
+def test_a_worker_that_can_not_be_connected_to_is_a_failed_spawn(make_world):
+    """Ready, but it left before its connections were: killed, and answered."""
+    world = make_world()
+    _, recorder = world.ask()
+    worker = world.make_worker()
+    worker.close()
+    world.app.spawns.pop(0).callback(worker)
+    assert worker.asked == ["kill"]
+    assert recorder.calls == [("fail", 500)]
+
+
+def test_a_request_that_was_not_begun_goes_to_another_worker(make_world, reactor):
+    """Whatever its method; its client sees nothing of it."""
+    world = make_world()
+    session, recorder = world.ask(body=b"x=1")
+    worker, (served,) = world.spawned()
+    served.read_request(begin=False)
+    worker.close()
+    reactor.settle()
+    assert recorder.calls == []
+    assert worker.asked == ["kill"]
+    worker.exit(ExitStatus(signal=9))
+    _, (served,) = world.spawned()
+    assert served.read_request()[1] == b"x=1"
+    served.send(WHOLE)
+    reactor.settle()
+    assert recorder.calls == [("answer", HEAD, b"hello")]
+    assert session.attempts == 2
+    assert world.gateway.retried == 1
+
+
+def test_a_request_is_given_to_three_workers_at_most(make_world, reactor):
+    """It may be the request that kills them."""
+    world = make_world()
+    session, recorder = world.ask()
+    for _ in range(MAX_ATTEMPTS):
+        worker, (served,) = world.spawned()
+        served.read_request(begin=False)
+        worker.close()
+        reactor.settle()
+        worker.exit(ExitStatus(signal=11))
+    assert recorder.calls == [("fail", 502)]
+    assert session.attempts == MAX_ATTEMPTS
+
+
+def test_a_dead_worker_is_replaced(make_world, reactor):
+    """min_instances is kept, also after a crash."""
+    world = make_world()
+    world.ask()
+    worker, (served,) = world.spawned()
+    served.read_request()
+    served.send(WHOLE)
+    reactor.settle()
+    worker.exit(ExitStatus(signal=9))
+    reactor.settle()
+    assert world.states() == ["starting"]
+    assert len(world.app.spawns) == 1
+
+
+def test_a_waiting_client_that_leaves_reaches_no_worker(make_world, reactor):
+    """It is taken out of the queue."""
+    world = make_world()
+    first, _ = world.ask()
+    second, recorder = world.ask()
+    second.abandon()
+    _, (served,) = world.spawned()
+    served.read_request()
+    served.send(WHOLE)
+    reactor.settle()
+    assert first.ended
+    assert recorder.calls == []
+    assert world.states() == ["idle"]
+
+
+def test_threads_share_one_worker(make_world, reactor):
+    """A worker with two connections carries two sessions at a time."""
+    world = make_world(concurrency=2, max_pool_size=1)
+    _, one = world.ask()
+    _, two = world.ask()
+    _, served = world.spawned(concurrency=2)
+    for connection in served:
+        connection.read_request()
+        connection.send(WHOLE)
+    reactor.settle()
+    assert one.calls == two.calls == [("answer", HEAD, b"hello")]
+
+
+def test_shutdown_asks_workers_to_leave_and_kills_those_who_do_not(make_world, reactor):
+    """Their connections are closed, TERM is sent, and KILL after a while."""
+    world = make_world()
+    world.ask()
+    worker, (served,) = world.spawned()
+    served.read_request()
+    served.send(WHOLE)
+    reactor.settle()
+    gone = []
+    world.driver.when_all_gone().addCallback(gone.append)
+    world.gateway.tell(ShutdownRequested())
+    assert worker.asked == ["terminate"]
+    assert served.socket.recv(10) == b""
+    reactor.advance(LEAVE_WITHIN)
+    assert worker.asked == ["terminate", "kill"]
+    assert gone == []
+    worker.exit(ExitStatus(signal=9))
+    assert gone == [None]
+
+
+def test_stop_cancels_spawns_and_kills_workers(make_world, reactor):
+    """Nothing is waited for any more."""
+    world = make_world()
+    _, recorder = world.ask()
+    world.spawned()
+    world.ask()  # wants a second worker
+    worker = next(iter(world.driver.workers.values())).worker
+    world.gateway.tell(StopRequested())
+    assert worker.asked == ["kill"]
+    assert world.app.cancelled == 1
+    worker.exit(ExitStatus(signal=9))
+    # It had not been begun, and there is nobody left to give it to.
+    assert recorder.calls == [("fail", 503)]
+    assert world.driver.workers == {}
