@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _FIRST_RESTORE_WAIT = 0.1
 _LONGEST_RESTORE_WAIT = 30.0
 
+_FIRST_SESSION_BEGAN = WorkerEvent.FIRST_SESSION_BEGAN
+
 
 class Group:
     """What the pool knows of one app; times in seconds.
@@ -105,7 +107,7 @@ class Group:
     def begin_session(self, worker: Worker) -> None:
         """Count a session on *worker*, which the router gave."""
         if not worker.sessions:
-            worker.advance(WorkerEvent.FIRST_SESSION_BEGAN)
+            worker.advance(_FIRST_SESSION_BEGAN)
             del self.idle[worker.id]
         worker.sessions += 1
         if worker.sessions < worker.concurrency:
@@ -135,6 +137,7 @@ class Group:
         """Put off restoring the minimum if workers die as soon as they live."""
         if worker.requests:
             self._early_deaths = 0
+            self.restore_at = 0.0
             return
         if self._early_deaths:
             # 2**9 times the first wait is beyond the longest.

@@ -44,6 +44,11 @@ if TYPE_CHECKING:
     from passtwist.pool.views import PoolView
     from passtwist.pool.worker import Worker
 
+# Looking a member up in its Enum takes longer than the rest of the question.
+_DRAINING = WorkerState.DRAINING
+_STOPPING = WorkerState.STOPPING
+_LAST_SESSION_ENDED = WorkerEvent.LAST_SESSION_ENDED
+
 
 class Pool:
     """All workers of all apps, and who may use them.
@@ -110,14 +115,13 @@ class Pool:
         :raises IllegalTransition: the worker has no session.
         """
         ended = self._workers.get(worker)
-        if ended is None or ended.state is WorkerState.STOPPING:
+        if ended is None or ended.state is _STOPPING:
             return None
         group = ended.group
         if not ended.sessions:
-            event = WorkerEvent.LAST_SESSION_ENDED
-            next_worker_state(ended.id, ended.state, event)
+            next_worker_state(ended.id, ended.state, _LAST_SESSION_ENDED)
         ended.requests += 1
-        if ended.state is WorkerState.DRAINING:
+        if ended.state is _DRAINING:
             self._end_draining(ended)
             return None
         queue = group.queue
@@ -130,12 +134,12 @@ class Pool:
             # One ends and one begins: it stays as busy as it was.
             ticket = queue.pop_first()
             if group.waits_as is not None:
-                self._staffing.settle(group, now)
+                self._staffing.reconsider(group, now)
             return ticket
         ended.sessions -= 1
         group.router.offer(ended)
         if not ended.sessions:
-            ended.advance(WorkerEvent.LAST_SESSION_ENDED)
+            ended.advance(_LAST_SESSION_ENDED)
             self._staffing.became_idle(ended, now)
         return None
 
@@ -148,7 +152,7 @@ class Pool:
         if group is None or group.queue.pop(ticket, None) is None:
             return
         if group.waits_as is not None:
-            self._staffing.settle(group, now)
+            self._staffing.reconsider(group, now)
         self._closing.announce_end()
 
     # --- events, actions, views ------------------------------------------------
@@ -203,7 +207,7 @@ class Pool:
             self.outbox.append(refusals.queue_full(ticket, group))
             return
         group.queue.join(ticket, now)
-        self._staffing.settle(group, now)
+        self._staffing.reconsider(group, now)
         patience = group.limits.max_queue_time
         if patience and len(group.queue) == 1:
             # For those who come later the alarm is set already.
@@ -212,7 +216,7 @@ class Pool:
     def _end_draining(self, worker: Worker) -> None:
         worker.sessions -= 1
         if not worker.sessions:
-            worker.advance(WorkerEvent.LAST_SESSION_ENDED)
+            worker.advance(_LAST_SESSION_ENDED)
             self.outbox.append(StopWorker(worker.id, "its last session has ended"))
 
     def _give_way(self, worker: Worker, now: float) -> None:

@@ -57,9 +57,20 @@ class Staffing:
     # --- more workers ----------------------------------------------------------
 
     def settle(self, group: Group, now: float) -> None:
-        """Start what *group* lacks, or let it stand in line for it."""
+        """Start what *group* lacks, or let it stand in line for it.
+
+        And what others lack, for something may have made room for them.
+        """
         self.line.place(group, group.need(now), now)
         self.share(now)
+
+    def reconsider(self, group: Group, now: float) -> None:
+        """As `settle`, after a change of the queue, which makes no room."""
+        need = group.need(now)
+        if need is not group.waits_as:
+            self.line.place(group, need, now)
+            if need is not None:
+                self.share(now)
 
     def share(self, now: float) -> None:
         """Give away what room there is, in the order of waiting.

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from passtwist.pool.states import WorkerEvent, WorkerState, next_worker_state
+from passtwist.errors import IllegalTransition
+from passtwist.pool.states import WORKER_TRANSITIONS, WorkerEvent, WorkerState
 
 if TYPE_CHECKING:
     from passtwist.model import WorkerId
     from passtwist.pool.group import Group
+
+_IDLE = WorkerState.IDLE
+_BUSY = WorkerState.BUSY
 
 
 class Worker:
@@ -50,8 +54,12 @@ class Worker:
 
     @property
     def takes_sessions(self) -> bool:
-        return self.state is WorkerState.IDLE or self.state is WorkerState.BUSY
+        return self.state is _IDLE or self.state is _BUSY
 
     def advance(self, event: WorkerEvent) -> None:
         """:raises IllegalTransition: *event* cannot happen now."""
-        self.state = next_worker_state(self.id, self.state, event)
+        # As next_worker_state does; that call is saved on every request.
+        try:
+            self.state = WORKER_TRANSITIONS[self.state][event]
+        except KeyError:
+            raise IllegalTransition(f"worker {self.id}", self.state, event) from None

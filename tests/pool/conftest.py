@@ -9,7 +9,7 @@ after everything that happens.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -34,6 +34,9 @@ from passtwist.pool import (
     WorkerReady,
 )
 from passtwist.pool.invariants import check
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
 
 
 class Scene:

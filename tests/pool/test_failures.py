@@ -1,0 +1,220 @@
+"""Spawns that fail, workers that die or can't be reached."""
+
+from __future__ import annotations
+
+import pytest
+
+from passtwist.pool import (
+    AppState,
+    AppStateChanged,
+    GrantSession,
+    KillWorker,
+    RejectCheckout,
+    SpawnHasFailed,
+    StartSpawn,
+    WorkerDied,
+    WorkerLost,
+    WorkerUnreachable,
+)
+
+
+def spawn_failed(ticket):
+    reason = "no worker of shop could be started"
+    return RejectCheckout(ticket, "shop", 500, reason, None, "boom")
+
+
+def test_all_who_wait_for_a_failed_spawn_get_its_error(make_scene):
+    """And the app backs off."""
+    scene = make_scene(first_back_off=8.0)
+    scene.add("shop")
+    scene.ask("t1")
+    scene.ask("t2")
+    assert scene.fail(1) == [spawn_failed("t1"), spawn_failed("t2")]
+    assert scene.app_state() == "backing-off"
+    assert SpawnHasFailed("shop", 1, "boom", 0, 6.0) in scene.notices
+    assert scene.pool.view().apps[0].last_spawn_error == "boom"
+
+
+def test_an_app_in_back_off_answers_at_once(make_scene):
+    """503, when to come back in whole seconds, and the error behind it."""
+    scene = make_scene(first_back_off=10.0)
+    scene.add("shop")
+    scene.ask("t1")
+    scene.fail(1)
+    scene.now = 1.2
+    assert scene.ask("t2") is None
+    reason = (
+        "shop could not be started 1 times in a row; it is not tried again for 6.3 s"
+    )
+    assert scene.orders == [RejectCheckout("t2", "shop", 503, reason, 7, "boom")]
+    assert scene.pool.view().queue == 0
+
+
+def test_after_the_back_off_the_minimum_is_tried_again(make_scene):
+    """The wake-up call is for the very end of the wait."""
+    scene = make_scene(first_back_off=8.0)
+    scene.add("shop")
+    scene.ask("t1")
+    scene.fail(1)
+    assert ("shop", 6.0) in scene.wakes
+    assert scene.wait(5.5) == []
+    assert scene.wait(0.5) == [StartSpawn(2, "shop", 0)]
+    scene.fail(2)
+    assert scene.wait(11.5) == []
+    assert scene.wait(0.5) == [StartSpawn(3, "shop", 0)]
+    assert scene.ready(3) == []
+    assert scene.app_state() == "ready"
+    assert scene.pool.view().apps[0].last_spawn_error is None
+
+
+def test_without_a_minimum_the_next_request_tries_again(make_scene):
+    """Nobody asks: nothing is started, and the app counts as stopped."""
+    scene = make_scene()
+    scene.add("shop", min_instances=0)
+    scene.ask("t1")
+    scene.fail(1)
+    assert scene.wait(60.0) == []
+    assert scene.app_state() == "stopped"
+    assert scene.ask("t2") is None
+    assert scene.orders == [StartSpawn(2, "shop", 0)]
+
+
+def test_a_request_need_not_wait_for_the_wake_up_call(make_scene):
+    """The service's timer is coarse; the clock decides."""
+    scene = make_scene()
+    scene.add("shop")
+    scene.ask("t1")
+    scene.fail(1)
+    scene.now = 0.08
+    assert scene.pool.checkout("shop", "t2", scene.now) is None
+    assert StartSpawn(2, "shop", 0) in scene.pool.take_actions()
+    assert scene.app_state() == "starting"
+
+
+def test_live_workers_go_on_serving_and_only_the_announcement_says_so(make_scene):
+    """The waiters wait for them, in back-off too; the app is degraded."""
+    scene = make_scene(first_back_off=8.0)
+    scene.add("shop")
+    scene.hire("shop", 1)
+    scene.ask("t1")
+    scene.ask("t2")
+    assert scene.fail(2) == []
+    assert SpawnHasFailed("shop", 2, "boom", 1, 6.0) in scene.notices
+    assert scene.app_state() == "degraded"
+    assert (scene.ask("t3"), scene.orders) == (None, [])
+    assert scene.end(1) == "t2"
+    assert scene.wait(6.0) == [StartSpawn(3, "shop", 0)]
+    assert scene.ready(3) == [GrantSession("t3", 3)]
+    assert scene.app_state() == "ready"
+
+
+def test_the_last_worker_dies_in_back_off_and_takes_the_waiters_along(make_scene):
+    """Nobody is left who could serve them for now."""
+    scene = make_scene(first_back_off=10.0)
+    scene.add("shop")
+    scene.hire("shop", 1)
+    scene.ask("t1")
+    scene.ask("t2")
+    scene.fail(2)
+    (rejected,) = scene.exit(1)
+    assert (rejected.ticket, rejected.status, rejected.retry_after) == ("t2", 503, 8)
+    assert scene.app_state() == "backing-off"
+
+
+def test_of_two_spawns_under_way_one_may_still_succeed(make_scene):
+    """The error is answered at once; success ends the back-off."""
+    scene = make_scene(first_back_off=10.0)
+    scene.add("shop", spawn_concurrency=2)
+    scene.ask("t1")
+    scene.ask("t2")
+    assert scene.fail(1) == [spawn_failed("t1"), spawn_failed("t2")]
+    assert scene.ready(2) == []
+    assert (scene.app_state(), scene.ask("t3")) == ("ready", 2)
+
+
+def test_of_two_spawns_under_way_one_outlasts_the_back_off(make_scene):
+    """The app is starting again when its wait is over and a spawn goes on."""
+    scene = make_scene()
+    scene.add("shop", spawn_concurrency=2)
+    scene.ask("t1")
+    scene.ask("t2")
+    scene.fail(1)
+    assert scene.app_state() == "backing-off"
+    assert scene.wait(1.0) == []
+    assert scene.app_state() == "starting"
+
+
+def test_a_worker_that_dies_is_replaced_to_keep_the_minimum(make_scene):
+    """At once, and announced with what it had."""
+    scene = make_scene()
+    scene.add("shop")
+    scene.hire("shop", 1)
+    scene.ask("t1")
+    assert scene.exit(1) == [StartSpawn(2, "shop", 0)]
+    assert scene.notices[-3:] == [
+        WorkerDied("shop", 1, 1),
+        AppStateChanged("shop", AppState.READY, AppState.STOPPED),
+        AppStateChanged("shop", AppState.STOPPED, AppState.STARTING),
+    ]
+    assert scene.end(1) is None
+
+
+def test_waiters_outlive_the_worker_they_waited_for(make_scene):
+    """They get the next one, in their order."""
+    scene = make_scene(max_pool_size=1)
+    scene.add("shop", min_instances=0)
+    scene.hire("shop", 1)
+    for ticket in ("t1", "t2", "t3"):
+        scene.ask(ticket)
+    assert scene.exit(1) == [StartSpawn(2, "shop", 0)]
+    assert scene.ready(2) == [GrantSession("t2", 2)]
+
+
+def test_workers_that_die_before_they_answered_anything_come_back_slowly(make_scene):
+    """The first at once, then after 0.1 s, 0.2 s ...; a request at once."""
+    scene = make_scene()
+    scene.add("shop", prestart=True)
+    scene.ready(1)
+    assert scene.exit(1) == [StartSpawn(2, "shop", 0)]
+    scene.ready(2)
+    assert scene.exit(2) == []
+    assert scene.wait(0.1) == [StartSpawn(3, "shop", 0)]
+    scene.ready(3)
+    assert scene.exit(3) == []
+    assert scene.wait(0.15) == []
+    scene.ask("t1")
+    assert scene.orders == [StartSpawn(4, "shop", 0)]
+    assert scene.ready(4) == [GrantSession("t1", 4)]
+    assert scene.end(4) is None
+    assert scene.exit(4) == [StartSpawn(5, "shop", 0)]
+
+
+def test_a_worker_that_cannot_be_reached_is_killed_and_gets_nothing(make_scene):
+    """Its sessions count no more, whatever the service still reports."""
+    scene = make_scene()
+    scene.add("shop")
+    scene.hire("shop", 1)
+    scene.ask("t1")
+    assert scene.tell(WorkerLost(1)) == [
+        KillWorker(1, "its connections broke"),
+        StartSpawn(2, "shop", 0),
+    ]
+    assert WorkerUnreachable("shop", 1, 1) in scene.notices
+    assert scene.end(1) is None
+    assert scene.exit(1) == []
+    assert not any(isinstance(notice, WorkerDied) for notice in scene.notices)
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_connections_that_end_with_their_worker_are_no_news(make_scene, gone):
+    """It was asked to leave, or has left."""
+    scene = make_scene(max_pool_size=1)
+    scene.add("a", min_instances=0)
+    scene.add("b")
+    scene.hire("a", 1)
+    scene.ask("t1", "b")
+    if gone:
+        scene.exit(1)
+    before = len(scene.notices)
+    assert scene.tell(WorkerLost(1)) == []
+    assert len(scene.notices) == before
