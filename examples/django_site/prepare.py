@@ -6,6 +6,7 @@ user admin with the password admin is for this demonstration only.
 
 import os
 import pwd
+import subprocess
 import sys
 from pathlib import Path
 
@@ -49,6 +50,21 @@ def give_away(folder):
     user = pwd.getpwnam("nobody") if owner == 0 else pwd.getpwuid(owner)
     for path in [folder, *folder.rglob("*")]:
         os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
+    # Root may enter any folder, so only that user can find out.
+    command = [sys.executable, "-c", "import os, sys; os.listdir(sys.argv[1])", HERE]
+    ended = subprocess.run(
+        command,
+        user=user.pw_uid,
+        group=user.pw_gid,
+        extra_groups=[],
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
+    if ended.returncode:
+        sys.exit(
+            f"The site would run as {user.pw_name}, who cannot enter {HERE} or cannot "
+            f"run {sys.executable}. Put both where everybody can."
+        )
 
 
 if __name__ == "__main__":
