@@ -29,7 +29,8 @@ FALLBACK = AppSpec.framework
 
 def app_error(app: AppSettings, text: str) -> DetectionError:
     """What is wrong with one app, by name and place."""
-    return DetectionError(f"app {app.name!r} in {quoted(app.root)}: {text}")
+    root = app.root if app.root.isprintable() else quoted(app.root)
+    return DetectionError(f"app {app.name} in {root}: {text}")
 
 
 def check_root(app: AppSettings) -> None:
@@ -119,5 +120,5 @@ def _ask(
     except DetectionError:
         raise
     except Exception as error:
-        text = f"detect {cause_of(error)} for app {app.name!r}"
+        text = f"detect {cause_of(error)} for app {app.name}"
         raise registry.fault_of("framework", framework.name, text) from error

@@ -16,7 +16,8 @@ from passtwist.api.settings_kinds import quoted
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _PLUGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _ENDPOINT = re.compile(r"[a-z][a-z0-9]*:.")
-_ADDRESS = re.compile(r"(?:([^:/\s]+):)?([0-9]{1,5})")
+# Not "tcp:80", which is an endpoint.
+_ADDRESS = re.compile(r"(?:(localhost|[^:/\s]*\.[^:/\s]*):)?([0-9]{1,5})")
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*\.?")
 _MOUNT = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@-]+)+")

@@ -70,7 +70,7 @@ class ServerSettings:
     trusted_proxies: tuple[str, ...] = setting(
         TextList(checks.network),
         [],
-        'networks of proxies whose forwarding headers are believed; "unix" for peers on '
+        'networks of proxies whose forwarding headers count; "unix" for peers on '
         "Unix sockets",
     )
     proxy_hops: int = setting(
@@ -98,7 +98,7 @@ class ServerSettings:
     body_grace: float = setting(
         Duration(),
         "20s",
-        "body_min_rate is asked for only after so long",
+        "a body may be slower than body_min_rate for so long",
         effective=False,
     )
     body_min_rate: int = setting(

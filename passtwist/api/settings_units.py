@@ -56,10 +56,10 @@ def parse_size(raw: object) -> int:
 
 
 def show_duration(seconds: float) -> str:
-    """The shortest exact way to write it: ``"30m"``, ``"90s"``."""
+    """How one would write it: ``"30m"``, ``"90s"``; whole seconds exactly."""
     for unit, factor in (("h", HOUR), ("m", 5 * MINUTE), ("s", SECOND)):
         if seconds and seconds % factor == 0:
-            return f"{seconds / _DURATIONS[unit]:g}{unit}"
+            return f"{int(seconds / _DURATIONS[unit])}{unit}"
     return f"{seconds:g}s"
 
 

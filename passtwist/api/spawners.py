@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING
 
 from zope.interface import implementer
 
-from passtwist.api.interfaces import ISpawner
+from passtwist.api.interfaces import ISpawner, ISpawnToolkit
 from passtwist.model import APP, FRAMEWORK
 
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     from twisted.internet.defer import Deferred
 
-    from passtwist.api.interfaces import ISpawnToolkit, IWorker
+    from passtwist.api.interfaces import ISpawnMethod, IWorker
     from passtwist.model import AppSpec, SpawnRequest
 
 SMART = "smart"
@@ -92,3 +94,19 @@ def no_framework_layer(app: AppSpec) -> str:
         f"no {app.framework} that other apps could share was found for this app's "
         "interpreter, so smart is smart-lv2"
     )
+
+
+def preview(method: ISpawnMethod, app: AppSpec) -> ISpawner:
+    """A spawner of *method* to be asked what it would do, not to spawn."""
+    return method.create_spawner(app, _NoToolkit())
+
+
+@implementer(ISpawnToolkit)
+class _NoToolkit:
+    """Creating a spawner starts nothing; this one can't start anything later."""
+
+    def spawn(self, request: SpawnRequest) -> NoReturn:
+        raise AssertionError("a preview spawns nothing")
+
+    def retire(self, app: str) -> None:
+        raise AssertionError("a preview retires nothing")

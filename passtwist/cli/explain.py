@@ -8,12 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
-from zope.interface import implementer
 
 from passtwist.api.flags import settings_from_flags
-from passtwist.api.interfaces import ISpawnToolkit
 from passtwist.api.registry import Registry
 from passtwist.api.resolve import resolve
+from passtwist.api.spawners import preview
 from passtwist.cli.options import (
     DETECTION,
     PLUGINS,
@@ -24,10 +23,7 @@ from passtwist.cli.options import (
 from passtwist.errors import PasstwistError
 
 if TYPE_CHECKING:
-    from typing import NoReturn
-
     from passtwist.api.resolve import Resolved
-    from passtwist.model import SpawnRequest
 
 
 @click.command()
@@ -53,7 +49,7 @@ def explain(folder: str, **values: object) -> None:
 def rows(resolved: Resolved) -> list[tuple[str, str, str]]:
     """Name, value and reason of each thing that was decided."""
     spec, why = resolved.spec, resolved.explanation
-    spawner = resolved.method.create_spawner(spec, _NoToolkit())
+    spawner = preview(resolved.method, spec)
     asked = resolved.method.name
     how = f"{asked} was asked for" if asked != spawner.method else ""
     reason = "; ".join(text for text in (how, spawner.reason) if text)
@@ -68,14 +64,3 @@ def rows(resolved: Resolved) -> list[tuple[str, str, str]]:
         ("framework key", key, why.framework_key_reason),
         ("environment", spec.environment, f"sets {', '.join(why.variables)}"),
     ]
-
-
-@implementer(ISpawnToolkit)
-class _NoToolkit:
-    """For asking a spawner what it would do; creating one starts nothing."""
-
-    def spawn(self, request: SpawnRequest) -> NoReturn:
-        raise AssertionError("explain spawns nothing")
-
-    def retire(self, app: str) -> None:
-        raise AssertionError("explain retires nothing")
