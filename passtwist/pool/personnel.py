@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from passtwist.errors import IllegalTransition
 from passtwist.pool import refusals
 from passtwist.pool.actions import Announce, GrantSession, StopWorker
 from passtwist.pool.notices import (
@@ -15,12 +16,7 @@ from passtwist.pool.notices import (
     WorkerDied,
     WorkerUnreachable,
 )
-from passtwist.pool.states import (
-    AppEvent,
-    WorkerEvent,
-    WorkerState,
-    next_worker_state,
-)
+from passtwist.pool.states import AppEvent, WorkerEvent, WorkerState
 
 if TYPE_CHECKING:
     from passtwist.model import WorkerId
@@ -52,8 +48,7 @@ class Personnel:
         """:raises IllegalTransition: there is no such worker any more."""
         worker = self._staffing.workers.get(number)
         if worker is None:
-            next_worker_state(number, WorkerState.GONE, event)
-            raise KeyError(number)
+            raise IllegalTransition(f"worker {number}", WorkerState.GONE, event)
         return worker
 
     def ready(self, event: WorkerReady, now: float) -> None:
