@@ -2,10 +2,11 @@
 
 Run: ``python benchmarks/worker_loop.py [requests]``.
 
-A worker's loop runs in a process of its own and answers over a socketpair; the
-driver sends one request, reads the answer, sends the next.  What is counted is
-the CPU time of the worker's process, so the driver's share and the kernel's
-switching between the two are left out.
+A worker's loop runs in a process of its own; the driver sends one request, reads
+the answer, sends the next.  What is counted is the CPU time of the worker's
+process, kernel included.  Both run on one processor: waking another one costs
+more than all the rest, and differs from machine to machine.  ``echo`` is what a
+loop of nothing but recv and sendall takes.
 """
 
 from __future__ import annotations
@@ -74,7 +75,26 @@ def generated(
     yield b"Hello, world!\n"
 
 
-def measure(app: Callable[..., object], pairs: dict[str, str], count: int) -> float:
+def echo(listener: socket.socket) -> None:
+    """The least that any worker must do."""
+    connection, _ = listener.accept()
+    connection.sendall(session.encode_ready(0))
+    while data := connection.recv(16384):
+        connection.sendall(data[:64])
+
+
+def serve(listener: socket.socket, app: Callable[..., object] | None) -> None:
+    """A worker's loop with *app*, or the echo."""
+    if app is None:
+        echo(listener)
+        return
+    page = memoryview(bytearray(4096)).cast("Q")
+    Server(listener, page, WsgiHalf(app, multithread=False), 1).serve()  # type: ignore[arg-type]  # an app of this file
+
+
+def measure(
+    app: Callable[..., object] | None, pairs: dict[str, str], count: int
+) -> float:
     """CPU seconds of the worker for each request."""
     path = f"/tmp/worker_loop.{os.getpid()}.sock"
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -82,8 +102,7 @@ def measure(app: Callable[..., object], pairs: dict[str, str], count: int) -> fl
     listener.listen(1)
     pid = os.fork()
     if pid == 0:
-        page = memoryview(bytearray(4096)).cast("Q")
-        Server(listener, page, WsgiHalf(app, multithread=False), 1).serve()  # type: ignore[arg-type]  # an app of this file
+        serve(listener, app)
         os._exit(0)
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
@@ -120,10 +139,12 @@ def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
     began = time.monotonic()
     print(f"Python {sys.version.split()[0]}, {count} requests each")
-    for app in (hello, generated):
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    for app in (None, hello, generated):
         for name, pairs in (("small", SMALL), ("browser", BROWSER)):
             best = min(measure(app, pairs, count) for _ in range(3))
-            print(f"{app.__name__:10} {name:8} {best * 1e6:6.1f} µs of worker CPU")
+            title = app.__name__ if app else "echo"
+            print(f"{title:10} {name:8} {best * 1e6:6.1f} µs of worker CPU")
     usage = resource.getrusage(resource.RUSAGE_SELF)
     print(f"took {time.monotonic() - began:.1f} s, driver {usage.ru_utime:.1f} s")
 

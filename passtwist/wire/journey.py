@@ -19,7 +19,8 @@ from passtwist.model import SPAWN_FAILURES
 
 # A packet must fit a socket's send buffer (212,992 bytes by default).  What
 # can be long is cut by the writer, so that even text of which every character
-# is escaped (six bytes each) stays below MAX_RECORD.
+# is escaped (six bytes each) stays below MAX_RECORD; cut in half once more
+# where they take twelve, outside the basic plane.
 MAX_RECORD = 160 * 1024
 MAX_TEXT = {"detail": 8 * 1024}
 MAX_SHORT_TEXT = 2 * 1024
@@ -106,12 +107,17 @@ def cut(text: str, limit: int) -> str:
 
 def encode_record(record: Record) -> bytes:
     """One packet; texts that are too long lose their beginning."""
+    packet = _encode(record, 1)
+    return packet if len(packet) <= MAX_RECORD else _encode(record, 2)
+
+
+def _encode(record: Record, divisor: int) -> bytes:
     body: Dict[str, Any] = {"t": _NAMES[type(record)]}
     for name, value in vars(record).items():
         if isinstance(value, str):
-            value = cut(value, MAX_TEXT.get(name, MAX_SHORT_TEXT))
+            value = cut(value, MAX_TEXT.get(name, MAX_SHORT_TEXT) // divisor)
         elif isinstance(value, tuple):
-            value = [cut(item, MAX_FINDING) for item in value[:MAX_FINDINGS]]
+            value = [cut(item, MAX_FINDING // divisor) for item in value[:MAX_FINDINGS]]
         body[name] = value
     return json.dumps(body, separators=(",", ":")).encode("ascii", "backslashreplace")
 

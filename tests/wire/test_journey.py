@@ -1,0 +1,142 @@
+"""Journey records: one packet each, strict, and never too large."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from passtwist.errors import BadFrame
+from passtwist.model import SPAWN_FAILURES
+from passtwist.wire.journey import (
+    BEGUN,
+    DONE,
+    FAILED,
+    MAX_FINDING,
+    MAX_FINDINGS,
+    MAX_RECORD,
+    MAX_SHORT_TEXT,
+    MAX_TEXT,
+    FailedRecord,
+    ReadyRecord,
+    StartedRecord,
+    StepRecord,
+    cut,
+    decode_record,
+    encode_record,
+)
+
+TEXT = st.text(max_size=30)
+PIDS = st.integers(0, 2**22)
+FAILURES = st.builds(
+    FailedRecord,
+    who=TEXT,
+    pid=PIDS,
+    step=TEXT,
+    category=st.sampled_from(SPAWN_FAILURES),
+    summary=TEXT,
+    advice=TEXT,
+    detail=TEXT,
+    findings=st.lists(TEXT, max_size=3).map(tuple),
+)
+RECORDS = st.one_of(
+    FAILURES,
+    st.builds(
+        StepRecord,
+        who=TEXT,
+        pid=PIDS,
+        step=TEXT,
+        state=st.sampled_from([BEGUN, DONE, FAILED]),
+        at=st.floats(0, 1e9),
+    ),
+    st.builds(StartedRecord, who=TEXT, pid=PIDS),
+    st.builds(
+        ReadyRecord,
+        pid=PIDS,
+        protocol=st.sampled_from(["session", "http"]),
+        concurrency=st.integers(1, 128),
+    ),
+)
+
+
+@given(record=RECORDS)
+def test_a_record_comes_back_as_it_was(record):
+    """Round trip, any text."""
+    assert decode_record(encode_record(record)) == record
+
+
+@pytest.mark.parametrize(
+    ("character", "share"),
+    [("a", 1), ("\0", 1), ("\u20ac", 1), ("\udcff", 1), ("\U0001f600", 2)],
+)
+def test_the_longest_record_fits_a_packet(character, share):
+    """Also when each character is escaped, by six bytes or by twelve."""
+    text = character * 100_000
+    record = FailedRecord(text, 1, text, "system", text, text, text, (text,) * 100)
+    packet = encode_record(record)
+    assert len(packet) <= MAX_RECORD
+    found = decode_record(packet)
+    assert len(found.summary) == MAX_SHORT_TEXT // share
+    assert len(found.detail) == MAX_TEXT["detail"] // share
+    lengths = [len(each) for each in found.findings]
+    assert lengths == [MAX_FINDING // share] * MAX_FINDINGS
+
+
+def test_a_text_that_is_cut_keeps_its_end():
+    """The end of a traceback says most."""
+    assert cut("x" * 100 + "the error", 20) == "[...]\n" + "xxxxx" + "the error"
+    assert cut("short", 5) == "short"
+
+
+GOOD = json.loads(encode_record(FailedRecord("a", 1, "s", "system", "x")))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"t": "other"},
+        {"t": None},
+        {"pid": "1"},
+        {"pid": True},
+        {"category": "because"},
+        {"summary": 3},
+        {"findings": "text"},
+        {"findings": [1]},
+        {"surprise": 1},
+    ],
+    ids=str,
+)
+def test_a_failure_that_is_not_one_is_refused(change):
+    """An app's own code runs in the process that writes records."""
+    with pytest.raises(BadFrame):
+        decode_record(json.dumps({**GOOD, **change}).encode())
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"t": "step", "who": "a", "pid": 1, "step": "s", "state": "maybe", "at": 1},
+        {"t": "step", "who": "a", "pid": 1, "step": "s", "state": "done", "at": "1"},
+        {"t": "ready", "pid": 1, "protocol": "gopher", "concurrency": 1},
+        {"t": "ready", "pid": 1, "protocol": "session", "concurrency": 0},
+        {"t": "started", "who": "a"},
+    ],
+    ids=str,
+)
+def test_other_records_that_are_not_ones_are_refused(record):
+    with pytest.raises(BadFrame):
+        decode_record(json.dumps(record).encode())
+
+
+@given(packet=st.binary(max_size=200))
+def test_garbage_is_refused_and_nothing_else_happens(packet):
+    """Whatever the bytes."""
+    with pytest.raises(BadFrame):
+        decode_record(packet)
+
+
+def test_a_packet_over_the_limit_is_not_even_parsed():
+    with pytest.raises(BadFrame, match="bytes"):
+        decode_record(b" " * (MAX_RECORD + 1))
