@@ -85,10 +85,15 @@ class RunningServer:
         self._env = {**os.environ, **(env or {})}
         self._cwd = cwd or str(self._folder)
         self.port = 0
+        self._log_begin = 0
         self.process: subprocess.Popen[bytes]
 
     def __enter__(self) -> RunningServer:
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:
+            self._remove()
+            raise
 
     def __exit__(
         self,
@@ -104,17 +109,13 @@ class RunningServer:
         finally:
             if kind is not None:
                 sys.stderr.write(f"--- log of the server ---\n{self.log()}\n")
-            for pid in self.processes():
-                os.kill(pid, signal.SIGKILL)
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._remove()
 
     # --- life -----------------------------------------------------------------
 
-    def start(self) -> RunningServer:
-        """Start it and wait until it listens.
-
-        :raises AssertionError: it ended instead; its log is in the message.
-        """
+    def launch(self) -> None:
+        """Start it, and wait for nothing."""
+        self._log_begin = len(self.log())
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
                 self._command,
@@ -125,10 +126,17 @@ class RunningServer:
                 cwd=self._cwd,
             )
 
+    def start(self) -> RunningServer:
+        """Start it and wait until it listens; again after it has ended, too.
+
+        :raises AssertionError: it ended instead; its log is in the message.
+        """
+        self.launch()
+
         def port() -> int | None:
             if self.process.poll() is not None:
                 raise AssertionError(f"the server ended:\n{self.log()}")
-            found = _SERVES.findall(self.log())
+            found = _SERVES.findall(self.log()[self._log_begin :])
             return int(found[-1]) if found else None
 
         self.port = wait_until(port, "the server to listen")
@@ -137,6 +145,10 @@ class RunningServer:
     def stop(self, patience: float = PATIENCE) -> int:
         """SIGTERM; answers with the exit status (negative for a signal)."""
         self.process.send_signal(signal.SIGTERM)
+        return self.wait_for_exit(patience)
+
+    def wait_for_exit(self, patience: float = PATIENCE) -> int:
+        """Wait until it has ended; answers with the exit status."""
         return self.process.wait(patience)
 
     def kill(self) -> None:
@@ -230,6 +242,15 @@ class RunningServer:
             except OSError:
                 continue
         return found
+
+    def _remove(self) -> None:
+        """End what still runs, and remove its folder."""
+        process = getattr(self, "process", None)
+        if process is not None and process.poll() is None:
+            self.kill()
+        for pid in self.processes():
+            os.kill(pid, signal.SIGKILL)
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def assert_nothing_left(self) -> None:
         """No process and no socket of the server is left."""
