@@ -4,15 +4,7 @@ Runs in: test processes.  pytest loads this module wherever passtwist is
 installed, also for projects that have nothing to do with it; so it imports
 nothing but pytest at first and changes nothing unless a test asks.
 
-To hold every test of a suite to the rule that it leaves nothing behind, put
-this into ``conftest.py``::
-
-    @pytest.fixture(autouse=True)
-    def _every_test_cleans_up(leaves_nothing_behind):
-        pass
-
-It must be the first fixture of its tests to be set up, so that it is the last
-to look; an autouse fixture of the topmost ``conftest.py`` is.
+See docs/how-to/hold-tests-to-cleaning-up.md.
 """
 
 from __future__ import annotations

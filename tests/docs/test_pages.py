@@ -58,16 +58,6 @@ def test_the_readme_opens_with_the_two_commands():
     assert commands == ["make serve", "make test"]
 
 
-def test_prose_has_semantic_newlines(page):
-    """A paragraph has a line for each sentence, so that changes stay readable."""
-    crowded = [
-        line
-        for line in page.prose.splitlines()
-        if re.match(r"[A-Z*]", line) and re.search(r"[a-z)]{2}[.?!] [A-Z]", line)
-    ]
-    assert crowded == []
-
-
 def test_broken_links_are_found(tmp_path):
     """The check itself can fail."""
     (tmp_path / "other.md").write_text("# Other\n\n## Its part\n")

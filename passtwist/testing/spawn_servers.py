@@ -1,0 +1,74 @@
+"""A real spawn server under the test's reactor, and what one does with it.
+
+Runs in: tests.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pytest_twisted
+
+from passtwist.spawning.runtime_dir import RuntimeDir
+from passtwist.spawning.toolkit import SpawnServer
+from passtwist.testing.waiting import PATIENCE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from twisted.internet.defer import Deferred
+
+T = TypeVar("T")
+
+
+@contextmanager
+def acquired_runtime_dir() -> Iterator[RuntimeDir]:
+    """A runtime directory of its own, with a short name, as sockets need one."""
+    folder = tempfile.mkdtemp(prefix="ptw-")
+    runtime = RuntimeDir(folder + "/run")
+    runtime.acquire()
+    try:
+        yield runtime
+    finally:
+        runtime.release()
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def running_spawn_server(child_files: Mapping[str, str]) -> Iterator[SpawnServer]:
+    """A started spawn server; it and its spawners have ended afterwards.
+
+    Workers are not its own: whoever spawns one ends it.
+
+    :param child_files: as `Registry.child_files`.
+    """
+    from twisted.internet import reactor
+
+    # The module's type is that of the reactor which is installed at run time.
+    installed: Any = reactor
+    with acquired_runtime_dir() as runtime:
+        server = SpawnServer(installed, runtime, child_files)
+        server.start()
+        try:
+            yield server
+        finally:
+            result_of(server.stop())
+
+
+def result_of(deferred: Deferred[T], patience: float = PATIENCE) -> T:
+    """Run the reactor until *deferred* has fired.
+
+    For tests that are plain functions; the others say ``await``.
+
+    :param patience: seconds after which it is cancelled.
+    :raises Exception: what it errbacks with.
+    """
+    from twisted.internet import reactor
+
+    clock: Any = reactor
+    deferred.addTimeout(patience, clock)
+    result: T = pytest_twisted.blockon(deferred)
+    return result
