@@ -306,8 +306,8 @@ def test_nothing_is_detected(failure, app):
     """The message says what was looked for, and the two ways out."""
     os.remove(os.path.join(app.root, "start.py"))
     assert failure() == (
-        "nothing was detected; looked for acme, wsgi (Acme: start.py; plain: x.py). Set "
-        'entry, for example to "package.module:application", or add a '
+        "nothing was detected; looked for acme, wsgi (Acme: start.py; plain: x.py). "
+        'Set entry, for example to "package.module:application", or add a '
         "passenger_wsgi.py that defines application"
     )
 
