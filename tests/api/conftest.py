@@ -23,7 +23,7 @@ def load(tmp_path: Path) -> Load:
 
     def load(text: str, **options: object) -> Settings:
         (tmp_path / "passtwist.toml").write_text(text)
-        options.setdefault("environ", {"HOME": "/home/ann"})
+        options.setdefault("environ", {"HOME": "/users/ann"})
         return load_file(str(tmp_path / "passtwist.toml"), **options)
 
     return load

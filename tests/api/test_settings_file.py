@@ -20,7 +20,7 @@ def test_an_app_needs_only_a_root(load, tmp_path):
     assert settings.server == ServerSettings(
         runtime_dir="/run/passtwist"
         if os.geteuid() == 0
-        else "/home/ann/.local/state/passtwist"
+        else "/users/ann/.local/state/passtwist"
     )
     assert settings.apps == (
         AppSettings(name="site", root=str(tmp_path / "site"), environment="production"),
