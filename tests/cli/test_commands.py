@@ -81,8 +81,9 @@ def test_check_prints_all_problems_of_the_settings(run, tmp_path):
             "Error: 3 problems in passtwist.toml:\n"
             "  there is no app; write a line [[app]] and below it a line root = "
             '"/path/of/the/app"\n'
-            "  [server]: proxy_hops: 0 is too small; write a whole number from 1 to "
-            "100\n   [server]: x: there is no such key\n"
+            "  [server]: proxy_hops: 0 is too small; write a whole number from 1 "
+            "to 100\n"
+            "  [server]: x: there is no such key\n"
         ),
     )
 
