@@ -61,9 +61,10 @@ def give_away(folder):
         check=False,
     )
     if ended.returncode:
-        sys.exit(
-            f"The site would run as {user.pw_name}, who cannot enter {HERE} or cannot "
-            f"run {sys.executable}. Put both where everybody can."
+        print(
+            f"Warning: the site runs as {user.pw_name}, who cannot enter {HERE} or "
+            f"cannot run {sys.executable}. Put both where everybody can.",
+            file=sys.stderr,
         )
 
 
