@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from passtwist.errors import IllegalTransition
 from passtwist.pool import refusals
 from passtwist.pool.actions import Announce, GrantSession, StopWorker
+from passtwist.pool.events import SpawnFailed
 from passtwist.pool.notices import (
     SpawnHasFailed,
     WorkerBecameReady,
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from passtwist.pool.actions import Action
     from passtwist.pool.events import (
         DetachRequested,
-        SpawnFailed,
         WorkerExited,
         WorkerLost,
         WorkerReady,
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from passtwist.pool.staffing import Staffing
     from passtwist.pool.upkeep import Upkeep
     from passtwist.pool.worker import Worker
+
+# Who has exited and yet says that it is ready brings no chance along.
+_NO_CHANCE = 0.0
 
 
 class Personnel:
@@ -44,17 +47,25 @@ class Personnel:
         self._upkeep = upkeep
         self._outbox = outbox
 
-    def _worker(self, number: WorkerId, event: WorkerEvent) -> Worker:
-        """:raises IllegalTransition: there is no such worker any more."""
+    def _worker(self, number: WorkerId, event: WorkerEvent) -> Worker | None:
+        """The worker that a report is about; None: it is gone already.
+
+        :raises IllegalTransition: there never was such a worker.
+        """
         worker = self._staffing.workers.get(number)
-        if worker is None:
-            raise IllegalTransition(f"worker {number}", WorkerState.GONE, event)
+        if worker is None and not 0 < number <= self._staffing.last_number:
+            raise IllegalTransition(f"worker {number}", "never started", event)
         return worker
 
     def ready(self, event: WorkerReady, now: float) -> None:
         if event.concurrency < 1:
             raise ValueError("a worker carries at least one session")
         worker = self._worker(event.worker, WorkerEvent.BECAME_READY)
+        if worker is None:
+            return
+        if worker.has_exited:
+            self.spawn_failed(SpawnFailed(worker.id, None, _NO_CHANCE), now)
+            return
         group = worker.group
         self._staffing.became_ready(worker, now)
         if worker.state is WorkerState.STOPPING:
@@ -83,6 +94,8 @@ class Personnel:
 
     def spawn_failed(self, event: SpawnFailed, now: float) -> None:
         worker = self._worker(event.worker, WorkerEvent.SPAWN_FAILED)
+        if worker is None:
+            return
         group = worker.group
         unwanted = worker.state is WorkerState.STOPPING
         self._staffing.gone(worker, WorkerEvent.SPAWN_FAILED, now)
@@ -104,6 +117,12 @@ class Personnel:
 
     def exited(self, event: WorkerExited, now: float) -> None:
         worker = self._worker(event.worker, WorkerEvent.EXITED)
+        if worker is None:
+            return
+        if worker.state is WorkerState.STARTING:
+            worker.advance(WorkerEvent.EXITED)
+            worker.has_exited = True
+            return
         group = worker.group
         if worker.sessions or worker.takes_sessions:
             notice = WorkerDied(group.name, worker.id, worker.sessions)
@@ -115,7 +134,7 @@ class Personnel:
         self._upkeep.arm(group, now)
 
     def lost(self, event: WorkerLost, now: float) -> None:
-        worker = self._staffing.workers.get(event.worker)
+        worker = self._worker(event.worker, WorkerEvent.CUT_OFF)
         if worker is None or worker.state is WorkerState.STOPPING:
             # It leaves, and its connections go with it.
             return

@@ -37,6 +37,7 @@ class Staffing:
     """Starts workers, lets them go, and keeps count of both.
 
     :ivar workers: all workers of all apps that are not gone, by number.
+    :ivar last_number: of the worker that was started last.
     :ivar closing: the server shuts down: who is idle leaves.
     """
 
@@ -52,7 +53,7 @@ class Staffing:
         self._upkeep = upkeep
         self._outbox = outbox
         self.closing = False
-        self._last_number = 0
+        self.last_number = 0
 
     # --- more workers ----------------------------------------------------------
 
@@ -105,8 +106,8 @@ class Staffing:
         return victim is not None
 
     def _start(self, group: Group, now: float) -> None:
-        self._last_number += 1
-        worker = Worker(WorkerId(self._last_number), group, group.generation, now)
+        self.last_number += 1
+        worker = Worker(WorkerId(self.last_number), group, group.generation, now)
         self.workers[worker.id] = group.workers[worker.id] = worker
         group.starting += 1
         group.unused_since = None

@@ -89,6 +89,9 @@ WORKER_TRANSITIONS: Final[dict[WorkerState, dict[WorkerEvent, WorkerState]]] = {
         _E.SPAWN_FAILED: _W.GONE,
         _E.DISMISSED: _W.STOPPING,
         _E.CUT_OFF: _W.STOPPING,
+        # Its process ended before the service was done with getting it ready:
+        # how the spawn ended is still to come.
+        _E.EXITED: _W.STARTING,
     },
     _W.IDLE: {
         _E.FIRST_SESSION_BEGAN: _W.BUSY,
@@ -117,9 +120,13 @@ WORKER_TRANSITIONS: Final[dict[WorkerState, dict[WorkerEvent, WorkerState]]] = {
         _E.CUT_OFF: _W.STOPPING,
         _E.EXITED: _W.GONE,
     },
-    # Its exit can be known before the end of its connections is.
+    # Spawn, process and connections end one after the other in any order; what
+    # is reported of a worker that is gone already is late, not wrong.
     _W.GONE: {
+        _E.BECAME_READY: _W.GONE,
+        _E.SPAWN_FAILED: _W.GONE,
         _E.CUT_OFF: _W.GONE,
+        _E.EXITED: _W.GONE,
     },
 }
 

@@ -24,6 +24,7 @@ class Worker:
     :ivar id: numbers grow, so a smaller one is an older worker.
     :ivar sessions: requests that it has now.
     :ivar requests: requests that it has done with.
+    :ivar has_exited: its process ended while it was starting.
     :ivar idle_since: when it last came to have nothing to do.
     """
 
@@ -31,6 +32,7 @@ class Worker:
         "concurrency",
         "generation",
         "group",
+        "has_exited",
         "id",
         "idle_since",
         "ready_at",
@@ -48,6 +50,7 @@ class Worker:
         self.concurrency = 0
         self.sessions = 0
         self.requests = 0
+        self.has_exited = False
         self.spawned_at = now
         self.ready_at = 0.0
         self.idle_since = 0.0

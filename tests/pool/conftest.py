@@ -148,6 +148,7 @@ class World:
         self.limits: dict[str, Limits] = {}
         self.spawning: dict[WorkerId, str] = {}
         self.cancelled: set[WorkerId] = set()
+        self.exited: set[WorkerId] = set()
         self.alive: dict[WorkerId, str] = {}
         self.leaving: set[WorkerId] = set()
         self.waiting: dict[Hashable, str] = {}
@@ -185,14 +186,20 @@ class World:
 
     def become_ready(self, worker: WorkerId) -> None:
         app = self.spawning.pop(worker)
-        self.alive[worker] = app
-        if worker in self.cancelled:
+        if worker not in self.exited:
+            self.alive[worker] = app
+        if worker in self.cancelled and worker in self.alive:
             self.leaving.add(worker)
         self.tell(WorkerReady(worker, self.limits[app].concurrency))
 
     def fail_spawn(self, worker: WorkerId) -> None:
         del self.spawning[worker]
         self.tell(SpawnFailed(worker, f"no {worker}", self.chance.random()))
+
+    def exit_early(self, worker: WorkerId) -> None:
+        """The process ends while the service still gets it ready."""
+        self.exited.add(worker)
+        self.tell(WorkerExited(worker))
 
     def die(self, worker: WorkerId) -> None:
         """The process ends; the service hears of it, then of its sessions."""

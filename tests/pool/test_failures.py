@@ -218,3 +218,29 @@ def test_connections_that_end_with_their_worker_are_no_news(make_scene, gone):
     before = len(scene.notices)
     assert scene.tell(WorkerLost(1)) == []
     assert len(scene.notices) == before
+
+
+def test_reports_on_a_worker_that_is_gone_are_late_and_change_nothing(make_scene):
+    """Spawn, process and connections end one after the other in any order."""
+    scene = make_scene()
+    scene.add("shop", min_instances=0)
+    scene.ask("t1")
+    scene.fail(1)
+    before = scene.pool.view()
+    assert scene.exit(1) == scene.fail(1) == scene.ready(1) == []
+    assert scene.tell(WorkerLost(1)) == []
+    assert scene.pool.view() == before
+
+
+@pytest.mark.parametrize("report", ["failed", "ready"])
+def test_a_process_that_ends_while_it_gets_ready_is_a_failed_spawn(make_scene, report):
+    """The spawn's own report is waited for, since it has the error."""
+    scene = make_scene()
+    scene.add("shop")
+    scene.ask("t1")
+    assert scene.exit(1) == []
+    assert scene.states() == {1: "starting"}
+    (rejected,) = scene.fail(1) if report == "failed" else scene.ready(1)
+    assert (rejected.ticket, rejected.status) == ("t1", 500)
+    assert rejected.error == ("boom" if report == "failed" else None)
+    assert scene.states() == {}

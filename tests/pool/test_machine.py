@@ -86,6 +86,11 @@ def machine_for(make_world):
         def a_spawn_fails(self, data):
             self.world.fail_spawn(self.pick(data, self.world.spawning))
 
+        @precondition(lambda self: self.world.spawning)
+        @rule(data=st.data())
+        def a_process_ends_before_it_is_ready(self, data):
+            self.world.exit_early(self.pick(data, self.world.spawning))
+
         @precondition(lambda self: self.world.alive)
         @rule(data=st.data())
         def a_worker_dies(self, data):

@@ -37,8 +37,11 @@ def walk(world, steps):
             world.finish(chance.choice(list(world.serving)))
         elif kind < 0.75 and world.spawning:
             worker = chance.choice(list(world.spawning))
-            if chance.random() < 0.2:
+            outcome = chance.random()
+            if outcome < 0.2:
                 world.fail_spawn(worker)
+            elif outcome < 0.25:
+                world.exit_early(worker)
             else:
                 world.become_ready(worker)
         elif kind < 0.85 and world.leaving:

@@ -8,7 +8,7 @@ import pytest
 
 from passtwist.errors import IllegalTransition
 from passtwist.model import Limits
-from passtwist.pool import Pool, PoolLimits
+from passtwist.pool import Pool, PoolLimits, WorkerLost
 from passtwist.pool.group import Group
 from passtwist.pool.states import (
     APP_TRANSITIONS,
@@ -92,6 +92,7 @@ def test_what_cannot_happen_to_a_worker_raises_and_changes_nothing(make_scene):
         lambda: scene.ready(99),
         lambda: scene.fail(99),
         lambda: scene.exit(99),
+        lambda: scene.tell(WorkerLost(99)),
     ):
         with pytest.raises(IllegalTransition):
             attempt()
