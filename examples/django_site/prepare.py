@@ -51,7 +51,7 @@ def give_away(folder):
     for path in [folder, *folder.rglob("*")]:
         os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
     # Root may enter any folder, so only that user can find out.
-    command = [sys.executable, "-c", "import os, sys; os.listdir(sys.argv[1])", HERE]
+    command = ["/bin/sh", "-c", 'cd "$1" && "$0" -c ""', sys.executable, HERE]
     ended = subprocess.run(
         command,
         user=user.pw_uid,
