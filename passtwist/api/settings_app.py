@@ -79,7 +79,6 @@ class AppSettings:
         TextList(checks.fork_finding),
         [],
         "findings of the fork-safety audit to accept",
-        effective=False,
     )
     min_instances: int = setting(
         Integer(0, 10_000),

@@ -165,6 +165,7 @@ def test_an_app_that_says_everything(app, registry):
         base_uri="/shop",
         threads=4,
         umask=0o027,
+        fork_allow=("thread:sentry",),
         start_timeout=5.0,
     )
     server = ServerSettings(environment="development")
@@ -181,6 +182,7 @@ def test_an_app_that_says_everything(app, registry):
         base_uri="/shop",
         threads=4,
         umask=0o027,
+        fork_allow=("thread:sentry",),
         start_timeout=5.0,
     )
     assert resolved.explanation == Explanation(
@@ -194,9 +196,7 @@ def test_an_app_that_says_everything(app, registry):
 
 def test_keys_without_effect_change_nothing(app, registry):
     """As their warning says."""
-    changed = attrs.evolve(
-        app, freeze="immortal", warmup=("/",), fork_allow=("thread:x",)
-    )
+    changed = attrs.evolve(app, freeze="immortal", warmup=("/",), memory_limit=1)
     server = ServerSettings()
     assert resolve(changed, server, registry) == resolve(app, server, registry)
 
