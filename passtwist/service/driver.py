@@ -156,16 +156,16 @@ class Driver:
                 self.log.failure("spawning {app}", failure, app=running.app)
             text = f"app {running.app}: {failure.getErrorMessage()}"
             error = SpawnError(INTERNAL, text)
-        if running.worker is not None:
-            # It was ready but could not be connected to.
-            running.asked_to_leave = True
-            running.worker.kill()
         app = self._apps.get(running.app)
         if app is not None and not running.asked_to_leave:
             app.last_spawn_error = error
         if running.worker is None:
             self._forget(number)
         self.gateway.tell(SpawnFailed(number, error, random.random()))
+        if running.worker is not None:
+            # It was ready but could not be connected to.
+            running.worker.kill()
+            running.asked_to_leave = True
 
     # --- ending ---------------------------------------------------------------
 
@@ -201,10 +201,11 @@ class Driver:
         running = self.workers.get(number)
         if running is None:
             return
-        running.asked_to_leave = True
         if running.worker is not None:
-            running.worker.kill()
+            running.worker.kill()  # and if it had died before, it was not us
+            running.asked_to_leave = True
         elif running.spawn is not None:
+            running.asked_to_leave = True
             running.spawn.cancel()
 
     def _exited(

@@ -60,7 +60,10 @@ class Worker:
 
     def kill(self) -> None:
         """See `IWorker.kill`."""
-        self._child.kill()
+        # Its connections may end before its pidfd is looked at; a death that
+        # was not ours must not be taken for one.
+        if not self._child.reap():
+            self._child.kill()
 
     def output_tail(self) -> str:
         """The last lines that the process printed."""
