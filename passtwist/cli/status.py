@@ -83,7 +83,7 @@ def show_app(app: Json) -> None:
     if app.get("spawn_method_reason"):
         click.echo(f"  {app['spawn_method_reason']}")
     if app.get("last_spawn_error"):
-        click.echo(f"  last failed spawn: {app['last_spawn_error']}")
+        click.echo(f"  last failed spawn: {one_line(app['last_spawn_error'])}")
     if app["workers"]:
         columns = ("pid", "state", "sessions", "requests", "spawn", "up", "memory")
         print_table((*columns, "current"), worker_rows(app["workers"]))
@@ -93,7 +93,7 @@ def worker_rows(workers: Iterable[Json]) -> Iterable[tuple[str, ...]]:
     """The cells of each worker."""
     for worker in workers:
         current = [
-            f"{one['method']} {one['path']} {seconds(one['seconds'])}"
+            f"{one_line(one['method'] + ' ' + one['path'])} {seconds(one['seconds'])}"
             for one in worker.get("current") or ()
         ]
         yield (
@@ -106,6 +106,15 @@ def worker_rows(workers: Iterable[Json]) -> Iterable[tuple[str, ...]]:
             memory(worker.get("memory")),
             "; ".join(current),
         )
+
+
+def one_line(text: str) -> str:
+    """*text* without line feeds and control characters.
+
+    What an app raised and what clients asked for must not steer the terminal.
+    """
+    joined = " ".join(text.split())
+    return "".join(one if one.isprintable() else "?" for one in joined)
 
 
 def memory(sample: Json | None) -> str:

@@ -309,7 +309,7 @@ STATUS = {
             "spawn_method_reason": "not smart, as a fork would not be safe: a thread",
             "generation": 1,
             "queue": 3,
-            "last_spawn_error": "app shop: it failed",
+            "last_spawn_error": "app shop:\n  it \x1b[31mfailed",
             "workers": [
                 {
                     "pid": 4800,
@@ -322,7 +322,7 @@ STATUS = {
                     "uptime_s": 61.0,
                     "idle_s": 0.0,
                     "memory": {"pss": 9, "uss": 5 * 2**20, "rss": 9},
-                    "current": [{"method": "GET", "path": "/[b]", "seconds": 1.5}],
+                    "current": [{"method": "GET", "path": "/[b]\x07", "seconds": 1.5}],
                 },
                 {
                     "pid": 4801,
@@ -381,7 +381,7 @@ def http(body: bytes, status: bytes = b"200 OK") -> bytes:
 
 
 def test_status_for_people(run, tmp_path):
-    """Server, apps and workers; nothing of it is taken for markup."""
+    """Server, apps and workers; nothing of it is markup or steers the terminal."""
     with answering(str(tmp_path), http(json.dumps(STATUS).encode())) as asked:
         result = run("status", "--runtime-dir", str(tmp_path))
     assert asked[0].startswith(b"GET /v1/status HTTP/1.1\r\n")
@@ -394,9 +394,9 @@ def test_status_for_people(run, tmp_path):
         "",
         "shop: ready, django, conservative, waiting 3, /srv/[red]shop",
         "not smart, as a fork would not be safe: a thread",
-        "last failed spawn: app shop: it failed",
+        "last failed spawn: app shop: it ?[31mfailed",
         "PID STATE SESSIONS REQUESTS SPAWN UP MEMORY CURRENT",
-        "4800 busy 1 12 conservative 250 ms 61.0 s 5.0 MiB GET /[b] 1.5 s",
+        "4800 busy 1 12 conservative 250 ms 61.0 s 5.0 MiB GET /[b]? 1.5 s",
         "4801 starting 0 0 conservative 0 ms 0 ms",
         "",
         "blog: stopped, wsgi, auto, waiting 0, /srv/blog",
