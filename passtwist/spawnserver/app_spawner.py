@@ -116,6 +116,8 @@ class AppSpawner(Layer):
         if loaded is None:
             raise AssertionError("no app is loaded")
         journal.begin("fork_worker")
+        if journal.is_abandoned:
+            return  # given up before it reached us
         if not fork_twice():
             journal.end("fork_worker")
             return

@@ -1,0 +1,183 @@
+"""Django in its processes.
+
+Runs in: framework spawners, app spawners and workers.  Standard library only;
+Django is imported inside the functions, from the app's own interpreter.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, Callable, Iterator
+
+# What most sites load, and what can be loaded without settings (tried with
+# Django 5.2; where another version can't, that module is left to the app).
+# Not here: anything that defines models, and the backends of databases, which
+# import drivers that the app may not have.
+PRELOADED = (
+    "django.contrib.admin",
+    "django.contrib.admin.options",
+    "django.contrib.admin.sites",
+    "django.contrib.admin.views.main",
+    "django.contrib.auth.hashers",
+    "django.contrib.auth.password_validation",
+    "django.contrib.messages.middleware",
+    "django.contrib.messages.storage.fallback",
+    "django.contrib.sessions.middleware",
+    "django.contrib.staticfiles.finders",
+    "django.contrib.staticfiles.storage",
+    "django.core.cache",
+    "django.core.cache.backends.locmem",
+    "django.core.checks",
+    "django.core.handlers.wsgi",
+    "django.core.mail",
+    "django.core.paginator",
+    "django.core.serializers.json",
+    "django.core.signing",
+    "django.core.wsgi",
+    "django.db",
+    "django.db.backends.base.base",
+    "django.db.models",
+    "django.db.models.functions",
+    "django.db.models.sql.compiler",
+    "django.forms",
+    "django.forms.formsets",
+    "django.forms.models",
+    "django.http.multipartparser",
+    "django.middleware.cache",
+    "django.middleware.clickjacking",
+    "django.middleware.common",
+    "django.middleware.csrf",
+    "django.middleware.gzip",
+    "django.middleware.http",
+    "django.middleware.locale",
+    "django.middleware.security",
+    "django.shortcuts",
+    "django.template.backends.django",
+    "django.template.context_processors",
+    "django.template.engine",
+    "django.template.loader",
+    "django.template.loader_tags",
+    "django.template.loaders.app_directories",
+    "django.template.loaders.cached",
+    "django.template.loaders.filesystem",
+    "django.template.response",
+    "django.templatetags.i18n",
+    "django.templatetags.l10n",
+    "django.templatetags.static",
+    "django.templatetags.tz",
+    "django.urls.conf",
+    "django.utils.formats",
+    "django.utils.translation.trans_real",
+    "django.views.csrf",
+    "django.views.debug",
+    "django.views.defaults",
+    "django.views.generic",
+    "django.views.static",
+)
+
+
+def preload(app: Any) -> None:
+    """Import Django, and nothing that looks at settings.
+
+    :raises ImportError: there is no Django in this interpreter.
+    """
+    importlib.import_module("django")
+    for name in PRELOADED:
+        try:
+            importlib.import_module(name)
+        except Exception:  # noqa: BLE001 - left out
+            # What it lacks is said when the app itself imports it.
+            continue
+    if _module("conf").settings.configured:
+        raise RuntimeError("importing Django has loaded settings")
+
+
+def load(app: Any) -> Any:
+    """The project's WSGI application; making it sets Django up."""
+    return app.load_entry()
+
+
+def warm(app: Any, application: Any) -> None:
+    """Do what Django would do at the first request, as far as nobody sees it.
+
+    URL configuration with all its views, database backends (imported, not
+    connected), template engines with their libraries, models' caches,
+    translations.  Middleware is loaded with the application.
+    """
+    if not _module("apps").apps.ready:
+        return  # an entry that is Django's by name only
+    for step in (_warm_urls, _warm_databases, _warm_templates, _warm_models):
+        step()
+    _warm_translations()
+
+
+def before_fork(app: Any) -> None:
+    """Close what loading and warming may have opened."""
+    _close_connections()
+
+
+def after_fork(app: Any, worker: Any) -> None:
+    """Connections of the spawner are not this worker's."""
+    _close_connections()
+
+
+def _module(name: str) -> Any:
+    """A module of Django, which has no types and may be missing here."""
+    return importlib.import_module("django." + name)
+
+
+def _warm_urls() -> None:
+    resolver = _module("urls").get_resolver()
+    # Asking for either builds the tables of all included configurations.
+    resolver.reverse_dict  # noqa: B018 - built when looked at
+    resolver.namespace_dict  # noqa: B018 - the same
+    for code in (400, 403, 404, 500):
+        resolver.resolve_error_handler(code)
+
+
+def _warm_databases() -> None:
+    connections = _module("db").connections
+    for alias in connections:
+        connections[alias].ops.compiler("SQLCompiler")
+
+
+def _warm_templates() -> None:
+    for backend in _module("template").engines.all():
+        engine = getattr(backend, "engine", None)
+        if engine is not None:
+            engine.template_context_processors  # noqa: B018 - imported when looked at
+            engine.template_loaders  # noqa: B018 - the same
+
+
+def _warm_models() -> None:
+    for model in _module("apps").apps.get_models(include_auto_created=True):
+        model._meta.get_fields()
+
+
+def _warm_translations() -> None:
+    settings = _module("conf").settings
+    translation = _module("utils.translation")
+    if not settings.USE_I18N:
+        return
+    codes = {settings.LANGUAGE_CODE}
+    # Django's own list has a hundred; a project's is what it speaks.
+    if settings.is_overridden("LANGUAGES"):
+        codes.update(code for code, _ in settings.LANGUAGES)
+    for code in codes:
+        with translation.override(code):
+            translation.gettext("")
+
+
+def _close_connections() -> None:
+    _module("db").connections.close_all()
+    for close in _closers(_module("core.cache").caches):
+        close()
+
+
+def _closers(caches: Any) -> Iterator[Callable[[], None]]:
+    """As `close_all`, which caches have only had since Django 4.1."""
+    if hasattr(caches, "close_all"):
+        yield caches.close_all
+        return
+    for cache in caches.all():
+        yield cache.close

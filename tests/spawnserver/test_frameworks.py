@@ -1,0 +1,223 @@
+"""The child halves of the built-in frameworks, in real processes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import passtwist
+from passtwist.model import APP, WORKER, AppSpec
+from tests.spawnserver.driver import Driver, subreaper
+
+BUILTIN = Path(passtwist.__file__).parent / "builtin"
+BOTH = ("framework", "app")
+ROUTES = [(), ("app",), BOTH]
+
+# Written out here and not taken from the examples: what each line is for shows.
+SETTINGS = """
+SECRET_KEY = "x"
+ALLOWED_HOSTS = ["*"]
+ROOT_URLCONF = "shop.urls"
+INSTALLED_APPS = [
+    "django.contrib.admin", "django.contrib.auth", "django.contrib.contenttypes",
+    "django.contrib.messages", "django.contrib.sessions",
+]
+MIDDLEWARE = [
+    "django.middleware.common.CommonMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+TEMPLATES = [{
+    "BACKEND": "django.template.backends.django.DjangoTemplates",
+    "APP_DIRS": True,
+    "OPTIONS": {"context_processors": [
+        "django.template.context_processors.request",
+        "django.contrib.auth.context_processors.auth",
+        "django.contrib.messages.context_processors.messages",
+    ]},
+}]
+DATABASES = {"default": {
+    "ENGINE": "django.db.backends.sqlite3", "NAME": "%s/shop.db",
+}}
+LANGUAGE_CODE = "de"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+"""
+URLS = """
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [path("admin/", admin.site.urls), path("s/", include("shop.more"))]
+"""
+MORE = """
+import sys
+from django.db import connection
+from django.http import JsonResponse
+from django.urls import path
+
+loaded_in_request = []
+
+def look(request):
+    before = set(sys.modules)
+    with connection.cursor() as cursor:
+        cursor.execute("select 1")
+        (one,) = cursor.fetchone()
+    return JsonResponse({"one": one, "new": sorted(set(sys.modules) - before)})
+
+urlpatterns = [path("look", look)]
+"""
+WSGI = """
+import os
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
+from django.core.wsgi import get_wsgi_application
+application = get_wsgi_application()
+"""
+
+
+@pytest.fixture
+def driver(tmp_path):
+    """With the child halves as the controller copies them."""
+    names = ("django", "flask", "wsgi")
+    children = {f"{name}.py": str(BUILTIN / name / "child.py") for name in names}
+    with subreaper():
+        driver = Driver(tmp_path, children)
+        yield driver
+        driver.close()
+
+
+@pytest.fixture
+def shop(tmp_path):
+    """A Django project."""
+    root = tmp_path / "shop_site"
+    (root / "shop").mkdir(parents=True)
+    for name, text in {
+        "settings": SETTINGS % root,
+        "urls": URLS,
+        "more": MORE,
+        "wsgi": WSGI,
+        "__init__": "",
+    }.items():
+        (root / "shop" / f"{name}.py").write_text(text)
+    return AppSpec(
+        name="shop",
+        root=str(root),
+        framework="django",
+        child="django.py",
+        entry="shop.wsgi:application",
+        python=sys.executable,
+        framework_key=("django",),
+    )
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=str)
+def test_a_django_project_is_loaded_warmed_forked_and_asked(driver, shop, route):
+    """With a database that is only opened in the worker; the audit is clean."""
+    spawn = driver.spawn(shop, route)
+    spawn.ready()
+    assert spawn.steps("failed") == []
+    who = APP if route else WORKER
+    assert f"{who}: warm_up" in spawn.steps()
+    body = spawn.connect().get("/s/look", HTTP_HOST="x", SERVER_PORT="80")
+    assert body == '{"one": 1, "new": []}'
+
+
+def test_djangos_admin_answers_from_a_smart_worker(driver, shop):
+    """In the project's language; the response is one read."""
+    spawn = driver.spawn(shop, BOTH)
+    spawn.ready()
+    session = spawn.connect()
+    session.ask("/admin/login/", HTTP_HOST="x", SERVER_PORT="80")
+    answer = session.answer()
+    assert answer.head.startswith(b"200 OK\r\n")
+    assert "Anmelden" in answer.body.decode()
+
+
+PRELOAD = """
+import importlib.util, json, sys
+spec = importlib.util.spec_from_file_location("child", sys.argv[1])
+child = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(child)
+child.preload(None)
+from django.apps import apps
+from django.conf import settings
+missing = [name for name in child.PRELOADED if name not in sys.modules]
+print(json.dumps([missing, settings.configured, apps.ready]))
+"""
+
+
+def test_preloading_django_leaves_nothing_out_and_touches_no_settings():
+    """The list of modules holds for the Django that is installed here."""
+    child = str(BUILTIN / "django" / "child.py")
+    shown = subprocess.run(
+        [sys.executable, "-c", PRELOAD, child],
+        capture_output=True,
+        check=True,
+        text=True,
+        timeout=60,
+    )
+    assert json.loads(shown.stdout) == [[], False, False]
+
+
+def test_a_django_project_without_settings_says_what_to_set(driver, shop):
+    """The commonest mistake."""
+    Path(shop.root, "shop", "wsgi.py").write_text(
+        "from django.core.wsgi import get_wsgi_application\n"
+        "application = get_wsgi_application()\n"
+    )
+    spawn = driver.spawn(shop, BOTH)
+    spawn.wait()
+    assert "ImproperlyConfigured" in spawn.failure.summary
+    assert spawn.failure.advice == (
+        "Are the app's settings named, and its environment variables set?"
+    )
+
+
+FLASK_APP = """
+from flask import Flask, render_template
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+app = Flask(__name__)
+
+@app.route("/")
+def home():
+    return render_template("home.html", word="hello")
+
+@app.route("/cached")
+def cached():
+    return ",".join(sorted(name for _, name in app.jinja_env.cache))
+
+app.wsgi_app = ProxyFix(app.wsgi_app)
+wrapped = ProxyFix(app)
+"""
+
+
+@pytest.mark.parametrize("entry", ["site_app:app", "site_app:wrapped"])
+@pytest.mark.parametrize("route", ROUTES, ids=str)
+def test_a_flask_app_has_its_templates_compiled_before_the_first_request(
+    driver, tmp_path, route, entry
+):
+    """All but the broken one, which waits for who asks for it."""
+    root = tmp_path / "flask_site"
+    (root / "templates").mkdir(parents=True)
+    (root / "templates" / "home.html").write_text("<p>{{ word }}</p>")
+    (root / "templates" / "broken.html").write_text("{% if %}")
+    (root / "site_app.py").write_text(FLASK_APP)
+    app = AppSpec(
+        name="flask_site",
+        root=str(root),
+        framework="flask",
+        child="flask.py",
+        entry=entry,
+        python=sys.executable,
+        framework_key=("flask",),
+    )
+    spawn = driver.spawn(app, route)
+    spawn.ready()
+    session = spawn.connect()
+    pairs = {"SERVER_NAME": "x", "SERVER_PORT": "80", "wsgi.url_scheme": "http"}
+    assert session.get("/cached", **pairs) == "home.html"
+    assert session.get("/", **pairs) == "<p>hello</p>"
