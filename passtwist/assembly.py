@@ -42,7 +42,10 @@ def make_service(
     """A server as a Twisted service, for tac files and for tests.
 
     :param settings: or the path of a ``passtwist.toml``.
-    :param reactor: the one to use; the installed one by default.
+    :param reactor: the one to use; by default the installed one, whose signals
+        the service then answers as well (`PasstwistService.handle_signals`):
+        in a tac file nobody else would, and by Twisted's own handlers a clean
+        stop ends with the status of a death by signal.
     :param registry: the plugins; by default those that are installed and
         those that the settings name.
     :raises SettingsError: the file is wrong; all problems at once.
@@ -50,6 +53,7 @@ def make_service(
     """
     if not isinstance(settings, Settings):
         settings = load_file(str(settings))
+    answers_signals = reactor is None
     if reactor is None:
         from twisted.internet import reactor
     server = settings.server
@@ -96,7 +100,10 @@ def make_service(
         memory=memory,
         status=status,
     )
-    return PasstwistService(parts, server.shutdown_timeout)
+    service = PasstwistService(parts, server.shutdown_timeout)
+    if answers_signals:
+        service.handle_signals(reactor)
+    return service
 
 
 def _pool_limits(server: ServerSettings) -> PoolLimits:

@@ -53,7 +53,8 @@ class RunningServer:
     :param args: what follows ``passtwist``: flags and folders.
     :param before: flags of twistd itself.
     :param tac: run this tac file instead of the subcommand; its settings must
-        listen on ``tcp:0:interface=127.0.0.1`` and use `runtime_dir`.
+        listen on ``tcp:0:interface=127.0.0.1``; it is told of `runtime_dir`
+        by PASSTWIST_RUNTIME_DIR.
     """
 
     def __init__(
@@ -82,7 +83,8 @@ class RunningServer:
                 *args,
             ]
         self._command = command
-        self._env = {**os.environ, **(env or {})}
+        told = {"PASSTWIST_RUNTIME_DIR": str(self.runtime_dir)}
+        self._env = {**os.environ, **told, **(env or {})}
         self._cwd = cwd or str(self._folder)
         self.port = 0
         self._log_begin = 0
