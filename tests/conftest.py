@@ -20,13 +20,9 @@ TESTS = Path(__file__).parent
 FIRST = ("architecture", "wire", "pool", "http", "api", "worker", "spawnserver")
 LAST = ("integration", "conformance", "packaging")
 
-# Which Debian package brings a program that a test can ask for.
-PACKAGES = {
-    "nginx": "nginx-light",
-    "passenger": "passenger",
-    "strace": "strace",
-    "wrk": "wrk",
-}
+# Which Debian package brings a program that a test can ask for; .ci/run installs
+# these.
+PACKAGES = {"strace": "strace", "wrk": "wrk"}
 
 
 @pytest.fixture(autouse=True)
