@@ -50,16 +50,17 @@ def framework_place(python: str, distribution: str) -> tuple[str, str] | None:
 
     :returns: None when it isn't found; the version of the first hit else.
     """
-    pattern = re.compile(
-        r"(?i)" + _spelling(distribution) + r"-([0-9][^-]*)\.dist-info"
-    )
+    name = _spelling(distribution)
+    # Debian's packages still come as egg-info.
+    kind = r"(?:\.dist-info|(?:-py3[.0-9]*)?\.egg-info)"
+    pattern = re.compile(rf"(?i){name}-([0-9][^-]*){kind}")
     for folder in library_folders(python):
         try:
             names = sorted(os.listdir(folder))
         except OSError:
             continue
-        for name in names:
-            match = pattern.fullmatch(name)
+        for entry in names:
+            match = pattern.fullmatch(entry)
             if match and match[1].isprintable():
                 return match[1], folder
     return None

@@ -85,7 +85,7 @@ class Plugins:
                 self._trace(f"{hook} of plugin {name!r} (from {self._origins[name]})")
             try:
                 answers = self._manager.subset_hook_caller(hook, others)(**arguments)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 raise self.error(name, hook, cause_of(error)) from error
             for answer in answers:
                 yield name, answer

@@ -185,7 +185,7 @@ class Registry:
                 raise self._plugins.error(plugin, hook, cause)
             try:
                 providers = list(answer)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 raise self._plugins.error(plugin, hook, cause_of(error)) from error
             for provider in providers:
                 if fault := fault_of(provider):

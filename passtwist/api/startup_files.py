@@ -53,7 +53,7 @@ def module_attribute(files: AppFiles, path: str) -> str:
     for name in APPLICATION_NAMES:
         # The line feed keeps out what is local to a function.
         words = [f"\n{name}{after}" for after in (" =", "=", ":", " :")]
-        words += [f"\ndef {name}(", f"\nclass {name}", f" as {name}\n"]
+        words += [f"\ndef {name}(", f"\nclass {name}", f" as {name}"]
         words += [f" import {name}\n", f" import {name}\r"]
         if files.contains(path, *words):
             return name

@@ -207,6 +207,17 @@ def test_an_exception_in_a_hook(source):
     )
 
 
+def test_a_hook_that_exits(source):
+    """It does not take the server with it without a word."""
+
+    def leave():
+        raise SystemExit("bye")
+
+    assert broken(source("x", plugin(passtwist_frameworks=leave))) == (
+        "plugin 'x' (from x-dist 1.0): passtwist_frameworks: raised SystemExit: bye"
+    )
+
+
 def test_an_exception_in_a_generator(source):
     """It comes when the answer is read, and counts all the same."""
 

@@ -215,6 +215,27 @@ def test_the_virtualenv_in_the_root_is_used(app, registry, name):
 
 
 @pytest.mark.parametrize(
+    ("name", "version"),
+    [
+        ("Acme_Web-2.1.dist-info", "2.1"),
+        ("acme.web-2.1rc1.dist-info", "2.1rc1"),
+        ("ACME-WEB-2.1.egg-info", "2.1"),
+        ("acme_web-2.1-py3.11.egg-info", "2.1"),
+        ("acme_web-2.1.data", None),
+        ("acme_web-plus-2.1.dist-info", None),
+        ("acme-2.1.dist-info", None),
+        ("acme_web-2\n1.dist-info", None),
+    ],
+)
+def test_the_version_of_a_framework_is_in_a_name(tmp_path, name, version):
+    """However the distribution is spelled; nothing is opened."""
+    python = virtualenv(str(tmp_path), "venv", "other-1.dist-info", name)
+    place = framework_place(python, "Acme-Web")
+    packages = os.path.join(tmp_path, "venv/lib/python3.12/site-packages")
+    assert place == (None if version is None else (version, packages))
+
+
+@pytest.mark.parametrize(
     ("file", "env", "reason"),
     [
         ("x.py", (), None),

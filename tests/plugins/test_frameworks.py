@@ -176,7 +176,7 @@ def detected(files: AppFiles) -> tuple[str, Detection] | None:
             id="flask, a wsgi.py that calls the factory of a package",
         ),
         pytest.param(
-            {"app.py": FLASK, "wsgi.py": "from app import app as application\n"},
+            {"app.py": FLASK, "wsgi.py": "from app import app as application"},
             "flask",
             "wsgi:application",
             ("app.py calls Flask()", "wsgi.py defines application"),
