@@ -95,17 +95,23 @@ class Channel:
 
         :returns: None when the other end is gone or speaks nonsense.
         """
-        try:
-            data, ancillary, flags, _ = self._socket.recvmsg(
-                RECEIVE_SIZE, _ANCILLARY, socket.MSG_CMSG_CLOEXEC
-            )
-        except BlockingIOError:
-            return []
-        except OSError:
-            return None
-        self._keep(ancillary)
-        if not data or flags & socket.MSG_CTRUNC:
-            return None
+        arrivals: Optional[List[Arrival]] = []
+        while arrivals == []:
+            try:
+                data, ancillary, flags, _ = self._socket.recvmsg(
+                    RECEIVE_SIZE, _ANCILLARY, socket.MSG_CMSG_CLOEXEC
+                )
+            except BlockingIOError:
+                break
+            except OSError:
+                return None
+            self._keep(ancillary)
+            if not data or flags & socket.MSG_CTRUNC:
+                return None
+            arrivals = self._read(data)
+        return arrivals
+
+    def _read(self, data: bytes) -> Optional[List[Arrival]]:
         arrivals: List[Arrival] = []
         try:
             for message in self._reader.feed(data):
