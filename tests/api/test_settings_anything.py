@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from passtwist.api.settings_app import AppSettings
@@ -28,6 +28,7 @@ anything = st.recursive(
 keys = st.sampled_from([one.key for one in DECLARATIONS]) | texts
 
 
+@settings(deadline=None)
 @given(one=st.sampled_from(DECLARATIONS), raw=anything)
 def test_a_value_is_taken_or_refused_in_one_line(one, raw):
     """A kind raises nothing but ValueError, with a message to print as it is."""
@@ -40,6 +41,7 @@ def test_a_value_is_taken_or_refused_in_one_line(one, raw):
         hash(value)
 
 
+@settings(deadline=None)
 @given(one=st.sampled_from(DECLARATIONS), text=texts)
 def test_a_text_is_taken_or_refused(one, text):
     """As a flag or a variable; it goes the way of a value in a file."""
@@ -50,6 +52,7 @@ def test_a_text_is_taken_or_refused(one, text):
         assert str(error).isprintable()
 
 
+@settings(deadline=None)
 @given(one=st.sampled_from(DECLARATIONS), raw=anything)
 def test_a_normal_form_is_its_own_normal_form(one, raw):
     """What was taken once as a text is taken again, and stays as it is."""
@@ -61,19 +64,21 @@ def test_a_normal_form_is_its_own_normal_form(one, raw):
         assert one.kind.parse(value) == value
 
 
+@settings(deadline=None)
 @given(cls=st.sampled_from([ServerSettings, AppSettings]), table=st.data())
 def test_a_table_gives_settings_or_problems(cls, table):
     """Never both, never neither; one problem for each wrong key at most."""
     drawn = table.draw(st.dictionaries(keys, anything, max_size=5))
     problems: list[str] = []
-    settings = structure(cls, drawn, "[here]", problems)
-    assert (settings is None) == bool(problems)
+    found = structure(cls, drawn, "[here]", problems)
+    assert (found is None) == bool(problems)
     assert len(problems) <= len(drawn)
     assert [line for line in problems if not line.isprintable()] == []
-    if settings is not None:
-        hash(settings)
+    if found is not None:
+        hash(found)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(keys, anything, max_size=5))
 def test_what_defaults_are_left_can_be_structured(drawn):
     """A wrong default is reported once, not again for each app."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from passtwist.api.settings_units import (
@@ -76,12 +76,14 @@ def test_a_size(written, size):
         assert parse_size(written) == size
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**9))
 def test_a_shown_size_reads_back(size):
     """Nothing is lost by showing a size."""
     assert parse_size(show_size(size)) == size
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**9))
 def test_a_shown_duration_reads_back(seconds):
     """Nothing is lost by showing whole seconds."""
