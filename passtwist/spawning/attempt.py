@@ -17,7 +17,9 @@ from twisted.internet.defer import Deferred
 
 from passtwist.errors import BadFrame, SpawnError
 from passtwist.model import (
+    APP,
     APP_ERROR,
+    FRAMEWORK,
     INTERNAL,
     LAYER_DIED,
     SYSTEM,
@@ -42,10 +44,11 @@ from passtwist.wire.journey import (
 
 if TYPE_CHECKING:
     from passtwist.api.reactors import Reactor
-    from passtwist.spawning.spawners import Spawners
+    from passtwist.spawning.spawners import SpawnerProcess, Spawners
 
 # How long a process whose handshake broke may take to be gone before it is
-# taken for one that closed its descriptors and lives on.
+# taken for one that closed its descriptors and lives on; and how long to wait
+# for what the manager says of a spawner's end.
 GONE_WITHIN = 1.0  # seconds
 
 
@@ -73,7 +76,7 @@ class Attempt:
     """
 
     def __init__(self, ground: Ground, request: SpawnRequest, decided: float) -> None:
-        self.done: Deferred[Worker] = Deferred(lambda _: self._abort())
+        self.done: Deferred[Worker] = Deferred(lambda _: self._cancelled())
         self.journey = Journey()
         self._ground = ground
         self._request = request
@@ -83,6 +86,9 @@ class Attempt:
         self._outputs: list[Output] = []
         self._descriptors: SpawnDescriptors | None = None
         self._handshake: Handshake | None = None
+        # A spawner that this spawn has started and that has not come to fork.
+        self._starting: SpawnerProcess | None = None
+        self._exit_told: Deferred[ExitStatus] | None = None
         self._timers = [
             ground.reactor.callLater(request.app.start_timeout, self._timed_out)
         ]
@@ -155,7 +161,9 @@ class Attempt:
             self._ground.spawner_processes.add(
                 record.who, record.pid, self._request, kept, output
             )
+            self._starting = self._ground.spawner_processes.find(record.pid)
             return
+        self._starting = None
         self._output = output
         try:
             self._child = self._ground.children.adopt(record.pid, os.geteuid())
@@ -196,21 +204,44 @@ class Attempt:
         )
 
     def _layer_died(self) -> None:
+        """Find out how, if its parent lives to tell."""
         step = self.journey.last()
-        where = f"during step {step.name} of the {step.who}" if step else "at once"
-        self._fail(
-            LAYER_DIED,
-            f"a process of the spawn server died {where}"
-            + (f" (pid {step.pid})" if step else ""),
+        if step is None or step.who not in (FRAMEWORK, APP):
+            self._layer_gone(None)
+            return
+        told = self._ground.spawner_processes.when_exit_told(step.pid)
+        self._exit_told = told
+        self._timers.append(
+            self._ground.reactor.callLater(GONE_WITHIN, self._layer_gone, None)
         )
+        told.addCallbacks(self._layer_gone, lambda _: None)
+
+    def _layer_gone(self, status: ExitStatus | None) -> None:
+        step = self.journey.last()
+        if step is None:
+            self._fail(LAYER_DIED, "a process of the spawn server died at once")
+        elif step.who == APP and status is not None and status.code is not None:
+            # Not by a signal: code of the app ended the process it ran in.
+            self._end_of_process(f"step {step.name} (app spawner {step.pid})", status)
+        else:
+            how = "died" if status is None else status.describe()
+            self._fail(
+                LAYER_DIED,
+                f"step {step.name} ({step.who} spawner {step.pid}): a process of "
+                f"the spawn server {how}",
+            )
 
     def _died(self, status: ExitStatus) -> None:
         step = self.journey.last()
-        name = step.name if step else "start"
-        pid = self._child.pid if self._child else 0
+        assert self._child is not None
+        own = step is not None and step.pid == self._child.pid
+        name = step.name if step is not None and own else "start"
+        self._end_of_process(f"step {name} (worker {self._child.pid})", status)
+
+    def _end_of_process(self, where: str, status: ExitStatus) -> None:
         self._fail(
             APP_ERROR,
-            f"step {name} (worker {pid}): the process {status.describe()}",
+            f"{where}: the process {status.describe()}",
             "Does the app, or a library of it, end the process by itself?",
         )
 
@@ -254,9 +285,18 @@ class Attempt:
             SpawnError(category, summary, advice, detail, self.journey.steps(), output)
         )
 
+    def _cancelled(self) -> None:
+        # Nobody would ever end one that hangs while it loads the app; a spawn
+        # that shares it tries again with another.
+        if self._starting is not None:
+            self._starting.kill()
+        self._abort()
+
     def _abort(self) -> None:
         """End whatever was started for this attempt."""
         self._stop_timers()
+        if self._exit_told is not None:
+            self._exit_told.cancel()
         if self._handshake is not None:
             self._handshake.close()
         if self._child is not None:
