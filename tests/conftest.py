@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
-import re
 import shutil
-import subprocess
-from functools import cache
 from pathlib import Path
 
 import pytest
+
+from passtwist.testing.interpreters import find_interpreters
 
 pytest_plugins = ["pytester"]
 
@@ -101,35 +100,3 @@ NEEDS = {
     "interpreter": interpreter_is_missing,
     "real": distribution_is_missing,
 }
-
-
-@cache
-def find_interpreters() -> dict[tuple[int, int], str]:
-    """Look on PATH and where pyenv and uv put theirs; each one is tried."""
-    home = Path.home()
-    pyenv = Path(os.environ.get("PYENV_ROOT", home / ".pyenv"))
-    found: dict[tuple[int, int], str] = {}
-    for minor in range(9, 15):
-        name = f"python3.{minor}"
-        candidates = [
-            *pyenv.glob(f"versions/3.{minor}.*/bin/{name}"),
-            *(home / ".local/share/uv/python").glob(f"cpython-3.{minor}.*/bin/{name}"),
-            *filter(None, [shutil.which(name)]),
-        ]
-        for candidate in candidates:
-            if runs_as(str(candidate), f"3.{minor}"):
-                found[3, minor] = str(candidate)
-                break
-    return found
-
-
-def runs_as(python: str, version: str) -> bool:
-    """Whether *python* starts and is CPython *version*; a pyenv shim may not."""
-    shown = subprocess.run(
-        [python, "-I", "-S", "--version"],
-        capture_output=True,
-        text=True,
-        timeout=10,
-        check=False,
-    )
-    return bool(re.match(rf"Python {re.escape(version)}\.", shown.stdout))

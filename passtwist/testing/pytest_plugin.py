@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 
     from passtwist.testing.failures import LoggedFailures
 
+# Their assertions are to be as telling as a test's own.
+pytest.register_assert_rewrite(
+    "passtwist.testing.child_halves",
+    "passtwist.testing.conformance_frameworks",
+    "passtwist.testing.conformance_spawn_methods",
+    "passtwist.testing.hostile",
+    "passtwist.testing.sessions",
+)
+
 
 @pytest.fixture
 def logged_failures() -> Iterator[LoggedFailures]:

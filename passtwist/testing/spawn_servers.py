@@ -8,19 +8,20 @@ from __future__ import annotations
 import shutil
 import tempfile
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import pytest_twisted
 
 from passtwist.spawning.runtime_dir import RuntimeDir
 from passtwist.spawning.toolkit import SpawnServer
-from passtwist.testing.waiting import PATIENCE
+from passtwist.testing.waiting import PATIENCE, PAUSE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Coroutine, Iterator, Mapping
 
     from twisted.internet.defer import Deferred
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -61,7 +62,7 @@ def running_spawn_server(child_files: Mapping[str, str]) -> Iterator[SpawnServer
 def result_of(deferred: Deferred[T], patience: float = PATIENCE) -> T:
     """Run the reactor until *deferred* has fired.
 
-    For tests that are plain functions; the others say ``await``.
+    For fixtures; in tests, which the reactor runs, say ``await``.
 
     :param patience: seconds after which it is cancelled.
     :raises Exception: what it errbacks with.
@@ -72,3 +73,26 @@ def result_of(deferred: Deferred[T], patience: float = PATIENCE) -> T:
     deferred.addTimeout(patience, clock)
     result: T = pytest_twisted.blockon(deferred)
     return result
+
+
+async def come_about(condition: Callable[[], bool], what: str) -> None:
+    """Let the reactor run until *condition* answers True.
+
+    :param what: what is waited for, for the message.
+    :raises AssertionError: it did not come about within `PATIENCE` seconds.
+    """
+    from twisted.internet import reactor, task
+
+    clock: Any = reactor
+    deadline = clock.seconds() + PATIENCE
+    while not condition():
+        assert clock.seconds() < deadline, f"waited in vain for {what}"
+        await task.deferLater(clock, PAUSE)
+
+
+def in_reactor(
+    test: Callable[P, Coroutine[Any, Any, None]],
+) -> Callable[P, Deferred[None]]:
+    """Decorate a test that is a coroutine, so that pytest-twisted awaits it."""
+    decorated: Callable[P, Deferred[None]] = pytest_twisted.ensureDeferred(test)
+    return decorated

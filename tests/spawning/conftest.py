@@ -2,42 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
-import pytest_twisted
-from twisted.internet import reactor
 
 from passtwist.builtin import wsgi
 from passtwist.model import AppSpec
-from passtwist.spawning.runtime_dir import RuntimeDir
-from passtwist.spawning.toolkit import SpawnServer
+from passtwist.testing.spawn_servers import running_spawn_server
 
-APPS = Path(__file__).parent.parent / "apps"
 WSGI_CHILD = str(Path(wsgi.__file__).with_name("child.py"))
 
 
 @pytest.fixture
-def runtime():
-    """A runtime directory, acquired; with a short name, as sockets need."""
-    folder = tempfile.mkdtemp(prefix="ptw-")
-    runtime = RuntimeDir(folder + "/run")
-    runtime.acquire()
-    yield runtime
-    runtime.release()
-    shutil.rmtree(folder)
-
-
-@pytest_twisted.async_yield_fixture
-async def spawn_server(runtime):
+def spawn_server():
     """A spawn server, started; stopped at the end."""
-    server = SpawnServer(reactor, runtime, {"wsgi.py": WSGI_CHILD})
-    server.start()
-    yield server
-    await server.stop()
+    with running_spawn_server({"wsgi.py": WSGI_CHILD}) as server:
+        yield server
 
 
 @pytest.fixture
