@@ -16,7 +16,6 @@ from passtwist.http.access_log import AccessLog
 from passtwist.http.config import FrontEndConfig, HttpLimits, Site
 from passtwist.http.front import FrontEnd
 from passtwist.pool import Pool, PoolLimits
-from passtwist.service.announcer import Announcer
 from passtwist.service.apps import App
 from passtwist.service.driver import Driver
 from passtwist.service.gateway import Gateway
@@ -56,41 +55,37 @@ def make_service(
     answers_signals = reactor is None
     if reactor is None:
         from twisted.internet import reactor
-    server = settings.server
     if registry is None:
-        registry = Registry.load(server.plugin_files)
+        registry = Registry.load(settings.server.plugin_files)
+    parts = _assemble(settings, reactor, registry)
+    service = PasstwistService(parts, settings.server.shutdown_timeout)
+    if answers_signals:
+        service.handle_signals(reactor)
+    return service
+
+
+def _assemble(settings: Settings, reactor: Any, registry: Registry) -> Parts:
+    server = settings.server
     now = time.monotonic
     runtime = RuntimeDir(server.runtime_dir)
     spawn_server = SpawnServer(reactor, runtime, registry.child_files)
     apps = {app.name: App(app, server, registry, spawn_server) for app in settings.apps}
     pool = Pool(_pool_limits(server))
-    announcer = Announcer()
-    driver = Driver(reactor, now, apps, spawn_server, announcer)
-    announcer.workers = driver.workers
+    driver = Driver(reactor, now, apps, spawn_server)
     gateway = driver.gateway = Gateway(pool, now, driver.perform)
-    access_log = AccessLog(server.access_log, server.access_log_format)
+    log = AccessLog(server.access_log, server.access_log_format)
     front_end = FrontEnd(
-        gateway,
-        _sites(settings),
-        _front_end_config(server),
-        reactor,
-        access_log,
+        gateway, _sites(settings), _front_end_config(server), reactor, log
     )
     memory = MemorySampler(driver.workers, spawn_server)
     status = Status(
-        pool,
-        apps,
-        driver.workers,
-        spawn_server,
-        memory,
-        now,
-        server.runtime_dir,
+        pool, apps, driver.workers, spawn_server, memory, now, server.runtime_dir
     )
-    parts = Parts(
+    return Parts(
         reactor=reactor,
         listeners=Listeners(reactor, server.listen, front_end),
         front_end=front_end,
-        access_log=access_log,
+        access_log=log,
         gateway=gateway,
         driver=driver,
         apps=apps,
@@ -100,10 +95,6 @@ def make_service(
         memory=memory,
         status=status,
     )
-    service = PasstwistService(parts, server.shutdown_timeout)
-    if answers_signals:
-        service.handle_signals(reactor)
-    return service
 
 
 def _pool_limits(server: ServerSettings) -> PoolLimits:

@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 class Announcer:
     """Says what happens to workers and apps.
 
-    :ivar workers: the driver's.
+    :param workers: the driver's.
     """
 
     log = Logger(namespace="passtwist.service")
 
-    def __init__(self) -> None:
-        self.workers: Mapping[WorkerId, RunningWorker] = {}
+    def __init__(self, workers: Mapping[WorkerId, RunningWorker]) -> None:
+        self._workers = workers
 
     def announce(self, notice: Notice) -> None:
         """One line for the log."""
@@ -94,7 +94,7 @@ class Announcer:
         )
 
     def _ready(self, notice: WorkerBecameReady) -> None:
-        running = self.workers.get(notice.worker)
+        running = self._workers.get(notice.worker)
         worker = running.worker if running is not None else None
         if worker is not None:
             self.log.info(
@@ -137,7 +137,7 @@ class Announcer:
         )
 
     def _pid(self, number: WorkerId) -> int:
-        running = self.workers.get(number)
+        running = self._workers.get(number)
         if running is None or running.worker is None:
             return 0
         return running.worker.pid

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from twisted.internet.defer import Deferred, fail
 
 from passtwist.api.resolve import resolve
-from passtwist.errors import DetectionError, SpawnError
+from passtwist.errors import PasstwistError, SpawnError
 from passtwist.model import APP_ERROR, Limits, SpawnRequest, Step
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class App:
         begun = time.monotonic()
         try:
             spawner = self._look()
-        except DetectionError as error:
+        except PasstwistError as error:  # a broken app, or a broken plugin
             seconds = time.monotonic() - begun
             step = Step("controller", 0, "detect_app", "failed", begun, seconds)
             summary = str(error)

@@ -25,6 +25,7 @@ from passtwist.pool import (
     WorkerExited,
     WorkerReady,
 )
+from passtwist.service.announcer import Announcer
 from passtwist.service.link import WorkerLink
 from passtwist.service.wakeups import WakeUps
 
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from passtwist.api.reactors import Reactor
     from passtwist.model import ExitStatus
     from passtwist.pool import Action
-    from passtwist.service.announcer import Announcer
     from passtwist.service.apps import App
     from passtwist.service.gateway import Gateway
 
@@ -78,14 +78,13 @@ class Driver:
         now: Callable[[], float],
         apps: Mapping[str, App],
         toolkit: ISpawnToolkit,
-        announcer: Announcer,
     ) -> None:
         self.workers: dict[WorkerId, RunningWorker] = {}
         self._reactor = reactor
         self._now = now
         self._apps = apps
         self._toolkit = toolkit
-        self._announcer = announcer
+        self._announcer = Announcer(self.workers)
         self._wakeups = WakeUps(reactor, now, self._time_passed)
         self._all_gone: list[Deferred[None]] = []
         self.gateway: Gateway

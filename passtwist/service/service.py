@@ -11,6 +11,7 @@ what runs is finished, workers leave, the spawn server ends.
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
@@ -113,6 +114,11 @@ class PasstwistService(Service):
 
     def _start(self) -> None:
         parts = self.parts
+        if os.geteuid() == 0:
+            self.log.warn(
+                "running as root, and so do the apps: this version does not switch "
+                "users; start it as another user, or with twistd --uid"
+            )
         parts.runtime.acquire()
         parts.spawn_server.start()
         parts.admin.start(parts.runtime.admin_path)

@@ -14,7 +14,6 @@ from passtwist.pool import (
     ShutdownRequested,
     StopRequested,
 )
-from passtwist.service.announcer import Announcer
 from passtwist.service.driver import LEAVE_WITHIN, Driver
 from passtwist.service.gateway import MAX_ATTEMPTS, Gateway
 from passtwist.wire.session import encode_body, encode_response_start
@@ -57,11 +56,8 @@ class World:
         self.make_worker = make_worker
         self.app = PlayedApp()
         self.toolkit = PlayedToolkit()
-        announcer = Announcer()
-        self.driver = Driver(
-            reactor, reactor.seconds, {"app": self.app}, self.toolkit, announcer
-        )
-        announcer.workers = self.driver.workers
+        apps = {"app": self.app}
+        self.driver = Driver(reactor, reactor.seconds, apps, self.toolkit)
         self.pool = Pool(PoolLimits(max_pool_size=limits.pop("max_pool_size", 2)))
         self.gateway = Gateway(self.pool, reactor.seconds, self.driver.perform)
         self.driver.gateway = self.gateway
