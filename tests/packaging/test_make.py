@@ -26,10 +26,14 @@ def checkout(tmp_path):
 
 def make(checkout, *arguments, **env):
     """Run make: whether it succeeded, and what it said."""
+    # What an outer make, of `make test` say, told its own children.
+    inherited = {
+        k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MF"))
+    }
     ended = subprocess.run(
         ["make", "--no-print-directory", *arguments],
         cwd=checkout,
-        env={**os.environ, **env},
+        env={**inherited, **env},
         check=False,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
