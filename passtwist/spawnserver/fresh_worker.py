@@ -8,13 +8,12 @@ from __future__ import annotations
 import os
 from typing import Dict, NoReturn
 
-from passtwist.errors import BadFrame
 from passtwist.model import WORKER, SpawnRequest
 from passtwist.spawnserver import freezing
 from passtwist.spawnserver.blame import blame
 from passtwist.spawnserver.loading import LoadedApp, enter_app, load_app
-from passtwist.spawnserver.manager import read_request
-from passtwist.wire.control import MessageReader, spawn_request_from_body
+from passtwist.spawnserver.worker_request import read_request
+from passtwist.wire.control import spawn_request_from_body
 from passtwist.worker.journal import Journal
 from passtwist.worker.main import leave_failed, serve, start_serving
 from passtwist.worker.process import flush_streams, set_title
@@ -24,14 +23,11 @@ from passtwist.worker.serving import Server
 def work(memory: int, first: int, code: str) -> NoReturn:
     """Load the app and serve.  Does not return.
 
-    :param memory: descriptor of the request (`manager.read_request`).
+    :param memory: descriptor of the request (`worker_request`).
     :param first: the first of the descriptors that the request names.
     :raises BadFrame: this process was not started by a spawn manager.
     """
-    messages = MessageReader().feed(read_request(memory))
-    if len(messages) != 1:
-        raise BadFrame("%d requests for one worker" % len(messages))
-    (message,) = messages
+    message = read_request(memory)
     descriptors = {name: first + index for index, name in enumerate(message.fds)}
     for descriptor in descriptors.values():
         os.set_inheritable(descriptor, False)

@@ -11,7 +11,7 @@ import sys
 from typing import Any
 
 from passtwist.model import AppSpec
-from passtwist.spawnserver import environment, freezing
+from passtwist.spawnserver import environment, freezing, warmup
 from passtwist.spawnserver.app_api import App, ChildHalf, open_child_half
 from passtwist.worker.journal import Journal
 
@@ -63,7 +63,8 @@ def load_app(spec: AppSpec, journal: Journal, code: str) -> LoadedApp:
                 "load() of framework %s returned %s, which can't be called"
                 % (spec.framework, type(application).__name__)
             )
-    if half.has("warm"):
+    if half.has("warm") or spec.warmup:
         with journal.doing("warm_up"):
             half.call("warm", app, application)
+            warmup.run(application, spec)
     return LoadedApp(spec, app, half, application)

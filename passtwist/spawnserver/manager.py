@@ -12,20 +12,16 @@ import sys
 import traceback
 from typing import Dict, List, NoReturn, Optional
 
-from passtwist.errors import BadFrame
 from passtwist.model import APP, APP_ERROR, MANAGER, WORKER, SpawnRequest
 from passtwist.spawnserver import environment
 from passtwist.spawnserver.channel import Channel
 from passtwist.spawnserver.children import ChildLayer
 from passtwist.spawnserver.layer import Layer
 from passtwist.spawnserver.processes import exec_role, fork, fork_twice, lift
-from passtwist.wire.control import encode_message, spawn_request_to_body
+from passtwist.spawnserver.worker_request import WORKER_DESCRIPTORS, request_in_memory
 from passtwist.wire.journey import FailedRecord
 from passtwist.worker.journal import Journal
 from passtwist.worker.process import stand_alone
-
-# What a fresh worker finds at descriptors 4, 5, ... (3 is its request).
-WORKER_DESCRIPTORS = ("handshake", "listener", "scoreboard", "lifeline")
 
 # A step that one process begins before its exec and ends after it.
 START_INTERPRETER = "start_interpreter"
@@ -59,7 +55,7 @@ class SpawnManager(Layer):
         self, request: SpawnRequest, journal: Journal, descriptors: Dict[str, int]
     ) -> None:
         """See `Layer.make_worker`."""
-        memory = _request_in_memory(request)
+        memory = request_in_memory(request)
         try:
             journal.begin("start_worker_process")
             if not fork_twice():
@@ -112,31 +108,3 @@ class SpawnManager(Layer):
             traceback.print_exc()
         finally:
             os._exit(127)
-
-
-def _request_in_memory(request: SpawnRequest) -> int:
-    """A descriptor of memory that holds the request as a control message.
-
-    Not a socket: nobody would be there to fill it when the message is larger
-    than its buffer.
-    """
-    body = spawn_request_to_body(request)
-    memory = os.memfd_create("passtwist-request", os.MFD_CLOEXEC)
-    data = encode_message("spawn", body, WORKER_DESCRIPTORS)
-    view = memoryview(data)
-    while view:
-        view = view[os.write(memory, view) :]
-    os.lseek(memory, 0, os.SEEK_SET)
-    return memory
-
-
-def read_request(memory: int) -> bytes:
-    """The bytes behind the descriptor of a fresh worker's request; closes it.
-
-    :raises BadFrame: there are none.
-    """
-    with open(memory, "rb") as file:
-        data = file.read()
-    if not data:
-        raise BadFrame("no request for this worker")
-    return data
