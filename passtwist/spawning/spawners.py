@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from passtwist.api.interfaces import ISpawnerStatus
 from passtwist.api.selectable import Selectable
-from passtwist.model import APP
+from passtwist.model import APP, ExitStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from passtwist.model import SpawnRequest
     from passtwist.spawning.descriptors import Kept
     from passtwist.spawning.output import Output
+
+
+# Exit statuses that are kept for spawns which ask a moment later.
+EXITS_KEPT = 50
 
 
 @implementer(ISpawnerStatus)
@@ -86,6 +90,8 @@ class Spawners:
         self._reactor = reactor
         self._all: dict[int, SpawnerProcess] = {}
         self._closing: Deferred[None] | None = None
+        self._exits: dict[int, ExitStatus] = {}
+        self._curious: dict[int, list[Deferred[ExitStatus]]] = {}
 
     def __iter__(self) -> Iterator[SpawnerProcess]:
         return iter(tuple(self._all.values()))
@@ -107,6 +113,36 @@ class Spawners:
             kept.close()
             return
         self._all[pid] = process
+        self._exits.pop(pid, None)  # of another one that had the number
+
+    def told_exit(self, pid: int, status: ExitStatus) -> None:
+        """The manager says how a spawner has ended."""
+        self._exits[pid] = status
+        if len(self._exits) > EXITS_KEPT:
+            del self._exits[next(iter(self._exits))]
+        for deferred in self._curious.pop(pid, ()):
+            if not deferred.called:  # one may have cancelled another
+                deferred.callback(status)
+
+    def when_exit_told(self, pid: int) -> Deferred[ExitStatus]:
+        """Fires with the status of a spawner that has ended or is about to.
+
+        Never, when the manager has died as well: cancel it, which errbacks it.
+        """
+
+        def forget(deferred: Deferred[ExitStatus]) -> None:
+            curious = self._curious.get(pid, [])
+            if deferred in curious:
+                curious.remove(deferred)
+            if not curious:
+                self._curious.pop(pid, None)
+
+        told: Deferred[ExitStatus] = Deferred(forget)
+        if pid in self._exits:
+            told.callback(self._exits[pid])
+        else:
+            self._curious.setdefault(pid, []).append(told)
+        return told
 
     def find(self, pid: int) -> SpawnerProcess | None:
         """The spawner with that pid."""

@@ -163,6 +163,8 @@ class SpawnServer:
             return
         body = message.body
         status = ExitStatus(body.get("code"), body.get("signal"))
+        if isinstance(pid := body.get("pid"), int):
+            self.spawner_processes.told_exit(pid, status)
         self.log.info(
             "{kind} spawner {pid} of {app} {status}",
             kind=body.get("kind"),
