@@ -244,3 +244,17 @@ def test_a_process_that_ends_while_it_gets_ready_is_a_failed_spawn(make_scene, r
     assert (rejected.ticket, rejected.status) == ("t1", 500)
     assert rejected.error == ("boom" if report == "failed" else None)
     assert scene.states() == {}
+
+
+def test_a_worker_that_answered_something_ends_a_row_of_early_deaths(make_scene):
+    """The next early death is the first in a row again."""
+    scene = make_scene()
+    scene.add("shop", prestart=True)
+    scene.ready(1)
+    assert scene.exit(1) == [StartSpawn(2, "shop", 0)]
+    scene.ready(2)
+    scene.ask("t1")
+    scene.end(2)
+    assert scene.exit(2) == [StartSpawn(3, "shop", 0)]
+    scene.ready(3)
+    assert scene.exit(3) == [StartSpawn(4, "shop", 0)]

@@ -209,3 +209,46 @@ def test_an_app_in_back_off_keeps_its_only_worker(make_scene):
     scene.ask("c1", "c")
     scene.ask("b1", "b")
     assert (scene.end(1), scene.orders) == ("a2", [])
+
+
+def test_an_only_worker_keeps_its_place_until_the_other_app_has_waited(make_scene):
+    """However long it has been there: an app with more may give one first."""
+    scene = make_scene(max_pool_size=1, fair_turn=1.0)
+    scene.add("a")
+    scene.add("b")
+    scene.hire("a", 1)
+    scene.wait(5.0)
+    for ticket in ("a1", "a2", "a3"):
+        scene.ask(ticket, "a")
+    scene.ask("b1", "b")
+    assert scene.end(1) == "a2"
+    scene.wait(1.0)
+    assert scene.end(1) is None
+    assert StartSpawn(2, "b", 0) in scene.orders
+
+
+def test_a_new_worker_has_its_turn_however_long_others_have_waited(make_scene):
+    """Else places would be passed on with every request."""
+    scene = make_scene(max_pool_size=1, fair_turn=1.0)
+    scene.add("a")
+    scene.add("b")
+    for ticket in ("a1", "a2"):
+        scene.ask(ticket, "a")
+    scene.ask("b1", "b")
+    scene.wait(5.0)
+    assert scene.ready(1) == [GrantSession("a1", 1)]
+    assert scene.end(1) == "a2"
+
+
+def test_an_app_that_got_room_goes_to_the_end_of_its_line(make_scene):
+    """It may want more, but so do others."""
+    scene = make_scene(max_pool_size=6, spawn_concurrency=1)
+    for app in ("a", "b"):
+        scene.add(app, spawn_concurrency=2)
+        scene.hire(app, 1)
+    for ticket in ("a1", "a2", "a3", "a4", "a5"):
+        scene.ask(ticket, "a")
+    for ticket in ("b1", "b2"):
+        scene.ask(ticket, "b")
+    assert scene.ready(3) == [GrantSession("a2", 3), StartSpawn(4, "a", 0)]
+    assert scene.ready(4) == [GrantSession("a3", 4), StartSpawn(5, "b", 0)]
