@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from types import TracebackType
 
-TWISTD = [sys.executable, "-c", "from twisted.scripts.twistd import run; run()"]
+TWISTD = ["-c", "from twisted.scripts.twistd import run; run()"]
 _SERVES = re.compile(r"passtwist serves .* on http://127\.0\.0\.1:(\d+)/")
 
 
@@ -50,11 +50,13 @@ class RunningServer:
     Use it as a context manager: at the end the server is stopped, and the
     test fails if a process or a file of its is left.
 
+    :ivar arguments: what follows twistd's own flags.
     :param args: what follows ``passtwist``: flags and folders.
     :param before: flags of twistd itself.
     :param tac: run this tac file instead of the subcommand; its settings must
         listen on ``tcp:0:interface=127.0.0.1``; it is told of `runtime_dir`
         by PASSTWIST_RUNTIME_DIR.
+    :param python: the interpreter that runs the controller.
     """
 
     def __init__(
@@ -64,25 +66,20 @@ class RunningServer:
         tac: str | None = None,
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
+        python: str = sys.executable,
     ) -> None:
         # Short, because a Unix socket's name is.
         self._folder = Path(tempfile.mkdtemp(prefix="ptw-"))
         self.runtime_dir = self._folder / "run"
         self.log_file = self._folder / "log"
-        if tac is not None:
-            command = [*TWISTD, "-n", "--pidfile=", *before, "-y", tac]
-        else:
-            command = [
-                *TWISTD,
-                "-n",
-                "--pidfile=",
-                *before,
-                "passtwist",
-                "--listen=tcp:0:interface=127.0.0.1",
-                f"--runtime-dir={self.runtime_dir}",
-                *args,
-            ]
-        self._command = command
+        self.arguments = [
+            "passtwist",
+            "--listen=tcp:0:interface=127.0.0.1",
+            f"--runtime-dir={self.runtime_dir}",
+            *args,
+        ]
+        rest = self.arguments if tac is None else ["-y", tac]
+        self._command = [python, *TWISTD, "-n", "--pidfile=", *before, *rest]
         told = {"PASSTWIST_RUNTIME_DIR": str(self.runtime_dir)}
         self._env = {**os.environ, **told, **(env or {})}
         self._cwd = cwd or str(self._folder)
@@ -94,7 +91,7 @@ class RunningServer:
         try:
             return self.start()
         except BaseException:
-            self._remove()
+            self.remove()
             raise
 
     def __exit__(
@@ -111,7 +108,7 @@ class RunningServer:
         finally:
             if kind is not None:
                 sys.stderr.write(f"--- log of the server ---\n{self.log()}\n")
-            self._remove()
+            self.remove()
 
     # --- life -----------------------------------------------------------------
 
@@ -245,8 +242,8 @@ class RunningServer:
                 continue
         return found
 
-    def _remove(self) -> None:
-        """End what still runs, and remove its folder."""
+    def remove(self) -> None:
+        """End what still runs, and remove its folder; for use without ``with``."""
         process = getattr(self, "process", None)
         if process is not None and process.poll() is None:
             self.kill()

@@ -71,6 +71,8 @@ def pid(environ, start_response, query):
 
 def about(environ, start_response, query):
     """What this process is like."""
+    umask = os.umask(0o077)
+    os.umask(umask)
     facts = {
         "pid": os.getpid(),
         "parent": os.getppid(),
@@ -81,6 +83,7 @@ def about(environ, start_response, query):
         "path": sys.path,
         "modules": sorted(sys.modules),
         "folder": os.getcwd(),
+        "umask": umask,
     }
     return text_answer(start_response, json.dumps(facts))
 
