@@ -1,0 +1,4 @@
+"""A spawn method for passtwist: see README.md.
+
+Runs in: nowhere by itself; `plugin` is for the controller.
+"""

@@ -1,0 +1,108 @@
+"""The plugins of this repository, installed as anybody would install them.
+
+They have no more rights than those that others write.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from passtwist.testing.server import TWISTD, RunningServer
+from tests.conformance.environments import Environment
+
+PLUGINS = Path(__file__).parents[2] / "plugins"
+NAMES = ("passtwist-bottle", "passtwist-exec")
+
+GUESTBOOK = """
+from bottle import request, route, run, template
+
+
+@route("/")
+def index():
+    return template("Hello {{who}}", who=request.query.who or "stranger")
+
+
+run()
+"""
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory) -> Path:
+    """A copy of the plugins, so that building leaves nothing in the tree."""
+    folder = tmp_path_factory.mktemp("plugins")
+    for name in NAMES:
+        ignored = shutil.ignore_patterns("__pycache__", ".pytest_cache")
+        shutil.copytree(PLUGINS / name, folder / name, ignore=ignored)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def environment(sources, tmp_path_factory) -> Environment:
+    """A virtual environment with both plugins."""
+    environment = Environment.make(tmp_path_factory.mktemp("with_plugins"))
+    for name in NAMES:
+        environment.install(sources / name)
+    return environment
+
+
+@pytest.fixture
+def guestbook(tmp_path) -> Path:
+    """A Bottle app as its tutorial writes them, with a template."""
+    folder = tmp_path / "guestbook"
+    folder.mkdir()
+    (folder / "main.py").write_text(GUESTBOOK)
+    return folder
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_plugin_passes_its_own_tests_where_it_is_installed(
+    environment, sources, name
+):
+    """Its unit tests, and the conformance suite of what it provides."""
+    shown = environment.run("-m", "pytest", "-q", "-rA", cwd=sources / name)
+    summary = shown.strip().splitlines()[-1]
+    assert "passed" in summary, shown
+    assert not any(word in summary for word in ("failed", "error", "skipped")), shown
+
+
+def test_list_plugins_names_them_with_distribution_and_version(environment):
+    """`twistd passtwist --list-plugins`."""
+    shown = environment.run(*TWISTD, "passtwist", "--list-plugins")
+    rows = [tuple(re.split(r"  +", line)[:3]) for line in shown.splitlines()]
+    assert ("framework", "bottle", "passtwist-bottle 0.1.0") in rows
+    assert ("spawn method", "exec", "passtwist-exec 0.1.0") in rows
+
+
+def test_a_blocked_plugin_is_not_there(environment):
+    """As if it were not installed; the others are."""
+    code = (
+        "import os; os.environ['PASSTWIST_BLOCK_PLUGINS'] = 'exec'\n"
+        "from passtwist.api.registry import Registry\n"
+        "names = Registry.load().spawn_method_names\n"
+        "print('exec' in names, 'smart' in names)"
+    )
+    assert environment.run("-c", code) == "False True\n"
+
+
+@pytest.mark.parametrize(
+    ("method", "in_effect", "spawners"),
+    [("smart", "smart", ["app", "framework"]), ("exec", "exec", [])],
+)
+def test_a_bottle_app_is_served(environment, guestbook, method, in_effect, spawners):
+    """By a built-in spawn method and by an installed one."""
+    arguments = [f"--spawn-method={method}", str(guestbook)]
+    with RunningServer(*arguments, python=environment.python) as server:
+        answers = [server.get(path).text for path in ("/", "/?who=World")]
+        status = server.status()
+    (app,) = status["apps"]
+    assert answers == ["Hello stranger", "Hello World"]
+    assert (app["framework"], app["spawn_method"]) == ("bottle", in_effect)
+    assert app["spawn_method_reason"] == ""
+    assert [one["spawn_method"] for one in app["workers"]] == [in_effect]
+    kinds = sorted(one["kind"] for one in status["spawn_server"]["spawners"])
+    assert kinds == spawners
