@@ -6,15 +6,11 @@ TESTS ?= tests
 ARGS ?=
 VENV ?= .venv
 
-# The first of these that is a Python 3.11 or newer.  Root's choice should be
-# one that everybody can run, because apps never run as root.
+# The first of these that is a Python 3.11 or newer.
 PYTHONS := python3.13 python3.12 python3.11 python3 /usr/bin/python3
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
-EVERYBODYS := import os, pathlib, sys; sys.exit(os.geteuid() == 0 and not all( \
-	p.stat().st_mode & 1 for p in pathlib.Path(os.path.realpath(sys.executable)).parents))
-FIRST_THAT = for name in $(PYTHONS); do $$name -c '$(NEW_ENOUGH)' 2>/dev/null \
-	&& $$name -c '$(1)' && echo $$name && exit; done
-PYTHON ?= $(shell $(call FIRST_THAT,$(EVERYBODYS)); $(call FIRST_THAT,))
+PYTHON ?= $(shell for name in $(PYTHONS); do \
+	$$name -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$name && exit; done)
 
 BIN := $(VENV)/bin
 SITE := examples/django_site
@@ -25,29 +21,7 @@ SITE := examples/django_site
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
-serve: ## serve the three example sites (PORT=8080)
-	@$(MAKE) --no-print-directory $(SERVE_HOW)
-
-# Root's server runs the sites as nobody, who may not be able to enter the
-# checkout, or to run the Python that made .venv: then it serves from a copy.
-# (setpriv itself may still enter any folder; the shell that it starts may not.)
-COPY := /srv/passtwist-examples
-AS_NOBODY := setpriv --reuid=nobody --regid=nogroup --clear-groups sh -c
-USABLE := cd '$(CURDIR)/examples' && { test ! -d ../$(BIN) || ../$(BIN)/python -c '' ; }
-SERVE_HOW = $(shell if [ "$$(id -u)" != 0 ] || [ '$(CURDIR)' = $(COPY) ] \
-	|| $(AS_NOBODY) "$(USABLE)" 2>/dev/null ; \
-	then echo serve-here ; else echo serve-copy ; fi)
-
-.PHONY: serve-here serve-copy
-serve-copy:
-	@echo 'You are root, and the sites run as nobody, who cannot use what is in'
-	@echo '$(CURDIR). Serving from a copy: $(COPY)'
-	@mkdir -p $(COPY)
-	@cp -R passtwist twisted examples pyproject.toml README.md LICENSE Makefile $(COPY)
-	@chmod -R a+rX $(COPY)
-	@exec $(MAKE) --no-print-directory -C $(COPY) serve-here
-
-serve-here: $(BIN)/ready-to-serve
+serve: $(BIN)/ready-to-serve ## serve the three example sites (PORT=8080)
 	@$(BIN)/python $(SITE)/prepare.py
 	@echo
 	@echo 'Django   http://127.0.0.1:$(PORT)/django/   (admin: user admin, password admin)'

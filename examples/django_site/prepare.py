@@ -5,8 +5,6 @@ user admin with the password admin is for this demonstration only.
 """
 
 import os
-import pwd
-import subprocess
 import sys
 from pathlib import Path
 
@@ -27,8 +25,6 @@ def main():
     settings.MEDIA_ROOT.mkdir(exist_ok=True)
     call_command("migrate", verbosity=0, interactive=False)
     make_admin()
-    if os.geteuid() == 0:
-        give_away(settings.DATA_DIR)
 
 
 def make_admin():
@@ -39,33 +35,6 @@ def make_admin():
     if not users.filter(username="admin").exists():
         users.create_superuser("admin", password="admin")
         print("Made the user admin with the password admin (for this example only).")
-
-
-def give_away(folder):
-    """Let the user write who runs the site when root starts the server.
-
-    Apps never run as root: root's become those of nobody.
-    """
-    owner = HERE.joinpath("noticeboard", "wsgi.py").lstat().st_uid
-    user = pwd.getpwnam("nobody") if owner == 0 else pwd.getpwuid(owner)
-    for path in [folder, *folder.rglob("*")]:
-        os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
-    # Root may enter any folder, so only that user can find out.
-    command = ["/bin/sh", "-c", 'cd "$1" && "$0" -c ""', sys.executable, HERE]
-    ended = subprocess.run(
-        command,
-        user=user.pw_uid,
-        group=user.pw_gid,
-        extra_groups=[],
-        stderr=subprocess.DEVNULL,
-        check=False,
-    )
-    if ended.returncode:
-        print(
-            f"Warning: the site runs as {user.pw_name}, who cannot enter {HERE} or "
-            f"cannot run {sys.executable}. Put both where everybody can.",
-            file=sys.stderr,
-        )
 
 
 if __name__ == "__main__":
