@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import shutil
 from pathlib import Path
@@ -55,7 +54,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
     ``root`` needs root; ``debian("wrk")`` needs these programs;
     ``interpreter("3.9")`` needs these versions of Python, without arguments
-    any other than our own; ``real("wagtail")`` needs these distributions.
+    any other than our own.  What `real` needs, its fixtures make or skip for.
     """
     for mark in item.iter_markers():
         check = NEEDS.get(mark.name)
@@ -84,19 +83,8 @@ def interpreter_is_missing(*versions: str) -> str:
     return f"needs Python {', '.join(missing)}" if missing else ""
 
 
-def distribution_is_missing(*distributions: str) -> str:
-    missing = []
-    for name in distributions:
-        try:
-            importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            missing.append(name)
-    return f"needs pip install {' '.join(missing)}" if missing else ""
-
-
 NEEDS = {
     "root": root_is_missing,
     "debian": program_is_missing,
     "interpreter": interpreter_is_missing,
-    "real": distribution_is_missing,
 }
