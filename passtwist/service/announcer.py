@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from passtwist.model import ExitStatus, WorkerId
     from passtwist.pool import Notice
-    from passtwist.service.driver import RunningWorker
+    from passtwist.service.running import RunningWorker
 
 
 class Announcer:

@@ -27,12 +27,12 @@ from passtwist.pool import (
 )
 from passtwist.service.announcer import Announcer
 from passtwist.service.link import WorkerLink
+from passtwist.service.running import RunningWorker
 from passtwist.service.wakeups import WakeUps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from twisted.internet.interfaces import IDelayedCall
     from twisted.python.failure import Failure
 
     from passtwist.api.interfaces import ISpawnToolkit, IWorker
@@ -45,23 +45,6 @@ if TYPE_CHECKING:
 # A worker that was asked to leave has nothing to do any more but its own
 # clean-up (hooks, atexit), which it limits to 5 s itself.
 LEAVE_WITHIN = 10.0  # seconds
-
-
-class RunningWorker:
-    """What the driver keeps of a worker.
-
-    :ivar link: None until it is ready.
-    """
-
-    def __init__(self, app: str, generation: int, since: float) -> None:
-        self.app = app
-        self.generation = generation
-        self.since = since
-        self.spawn: Deferred[IWorker] | None = None
-        self.worker: IWorker | None = None
-        self.link: WorkerLink | None = None
-        self.deadline: IDelayedCall | None = None
-        self.asked_to_leave = False
 
 
 class Driver:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from passtwist.api.interfaces import ISpawnServer
     from passtwist.model import WorkerId
-    from passtwist.service.driver import RunningWorker
+    from passtwist.service.running import RunningWorker
 
 SAMPLE_EVERY = 5.0  # seconds, as Passenger's analytics
 

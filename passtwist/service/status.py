@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from passtwist.pool import Pool
     from passtwist.pool.views import AppView, WorkerView
     from passtwist.service.apps import App
-    from passtwist.service.driver import RunningWorker
     from passtwist.service.memory import MemorySampler
+    from passtwist.service.running import RunningWorker
     from passtwist.service.session import Session
 
 

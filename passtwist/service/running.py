@@ -1,0 +1,35 @@
+"""What is kept of a worker, from the decision to spawn it until it is reaped.
+
+Runs in: the controller.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+    from twisted.internet.interfaces import IDelayedCall
+
+    from passtwist.api.interfaces import IWorker
+    from passtwist.service.link import WorkerLink
+
+
+class RunningWorker:
+    """One worker of the driver's.
+
+    :ivar since: when its spawn was decided, on the pool's clock.
+    :ivar spawn: under way until there is a worker.
+    :ivar link: None until it is ready.
+    :ivar deadline: for its leaving.
+    """
+
+    def __init__(self, app: str, generation: int, since: float) -> None:
+        self.app = app
+        self.generation = generation
+        self.since = since
+        self.spawn: Deferred[IWorker] | None = None
+        self.worker: IWorker | None = None
+        self.link: WorkerLink | None = None
+        self.deadline: IDelayedCall | None = None
+        self.asked_to_leave = False
