@@ -115,6 +115,7 @@ class Driver:
         running.spawn = None
         worker.when_exited().addCallback(self._exited, number, running)
         link = WorkerLink(self._reactor, self.gateway, number, worker)
+        running.link = link
         connected = link.connect()
         connected.addCallback(self._connected, number, running, link)
         return connected
@@ -122,7 +123,6 @@ class Driver:
     def _connected(
         self, _: None, number: WorkerId, running: RunningWorker, link: WorkerLink
     ) -> None:
-        running.link = link
         self.gateway.links[number] = link
         self._apps[running.app].last_spawn_error = None
         assert running.worker is not None
@@ -132,15 +132,19 @@ class Driver:
         self, failure: Failure, number: WorkerId, running: RunningWorker
     ) -> None:
         running.spawn = None
+        wanted = not running.asked_to_leave
         error = failure.value
         if not isinstance(error, SpawnError):
-            if running.worker is None and not running.asked_to_leave:
+            if running.worker is None and wanted:
                 self.log.failure("spawning {app}", failure, app=running.app)
             text = f"app {running.app}: {failure.getErrorMessage()}"
             error = SpawnError(INTERNAL, text)
-        app = self._apps.get(running.app)
-        if app is not None and not running.asked_to_leave:
-            app.last_spawn_error = error
+        if wanted and running.app in self._apps:
+            self._apps[running.app].last_spawn_error = error
+        if running.worker is not None:
+            # It was ready but could not be connected to.
+            running.asked_to_leave = True
+            running.worker.kill()
         if running.worker is None:
             self._forget(number)
         self.gateway.tell(SpawnFailed(number, error, random.random()))
@@ -197,13 +201,13 @@ class Driver:
         if running.deadline is not None:
             running.deadline.cancel()
             running.deadline = None
-        link = self.gateway.links.pop(number, None) or running.link
+        self.gateway.links.pop(number, None)
         self._announcer.worker_exited(running, status)
         self._forget(number)
         # The pool first: what the link gives back must not be routed here.
         self.gateway.tell(WorkerExited(number))
-        if link is not None:
-            link.worker_exited()
+        if running.link is not None:
+            running.link.worker_exited()
 
     def _forget(self, number: WorkerId) -> None:
         self.workers.pop(number, None)

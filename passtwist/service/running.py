@@ -20,7 +20,7 @@ class RunningWorker:
 
     :ivar since: when its spawn was decided, on the pool's clock.
     :ivar spawn: under way until there is a worker.
-    :ivar link: None until it is ready.
+    :ivar link: None until it says that it is ready; then connecting, then in use.
     :ivar deadline: for its leaving.
     """
 

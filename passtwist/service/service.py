@@ -47,6 +47,7 @@ class PasstwistService(Service):
         self._shutdown_timeout = shutdown_timeout
         self._stopping: Deferred[None] | None = None
         self._hurry: list[Callable[[], None]] = []
+        self._is_hurried = False
 
     def status(self) -> dict[str, Any]:
         """See `IPasstwistService.status`."""
@@ -81,7 +82,8 @@ class PasstwistService(Service):
         return waiter
 
     def stop_now(self) -> None:
-        """Do not wait for requests any more."""
+        """Do not wait for requests any more, nor for what comes after them."""
+        self._is_hurried = True
         hurry, self._hurry = self._hurry, []
         for call in hurry:
             call()
@@ -164,7 +166,8 @@ class PasstwistService(Service):
         self, seconds: float, done: Deferred[None], hurry: Callable[[], None]
     ) -> Deferred[None]:
         """*done*, which *hurry* makes happen when time is up."""
-        timer: IDelayedCall = self.parts.reactor.callLater(seconds, hurry)
+        patience = 0.0 if self._is_hurried else seconds
+        timer: IDelayedCall = self.parts.reactor.callLater(patience, hurry)
 
         def now() -> None:
             if timer.active():

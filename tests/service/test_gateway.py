@@ -148,6 +148,20 @@ def test_a_worker_that_can_not_be_connected_to_is_a_failed_spawn(make_world):
     assert recorder.calls == [("fail", 500)]
 
 
+def test_a_worker_that_exits_while_it_is_connected_to_is_a_failed_spawn(make_world):
+    """It said that it was ready, and was gone before its READY."""
+    world = make_world()
+    _, recorder = world.ask()
+    worker = world.make_worker()
+    world.app.spawns.pop(0).callback(worker)
+    worker.exit(ExitStatus(signal=11))
+    world.reactor.settle()
+    assert recorder.calls[-1][0] == "fail"
+    assert "the worker exited" in str(world.app.last_spawn_error)
+    assert world.gateway.links == {}
+    assert world.driver.workers == {}
+
+
 def test_a_request_that_was_not_begun_goes_to_another_worker(make_world, reactor):
     """Whatever its method; its client sees nothing of it."""
     world = make_world()
