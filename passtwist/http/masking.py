@@ -9,7 +9,11 @@ import re
 
 MASK = "********"
 
-_NAME = r"[A-Za-z0-9_.\-]*(?:KEY|SECRET|TOKEN|PASS|DATABASE_URL)[A-Za-z0-9_\-]*"
+# Not KeyError, which is followed by a colon in each traceback, nor our own name.
+_NAME = (
+    r"[A-Za-z0-9_.\-]*(?:KEY(?!Error)|SECRET|TOKEN|PASS(?!twist)|DATABASE_URL)"
+    r"[A-Za-z0-9_\-]*"
+)
 # NAME=value, NAME: value, 'NAME': 'value', "NAME" = "value"
 _ASSIGNMENT = re.compile(
     rf"(?P<name>{_NAME})(?P<between>['\"]?\s*(?:=>|[=:])\s*)"

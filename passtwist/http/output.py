@@ -116,7 +116,9 @@ class Output:
     def write(self, data: bytes) -> None:
         """Send *data* now, or keep it until the client takes more."""
         if self.waiting:
-            self._put(data)
+            # An empty piece would look like a client that takes nothing.
+            if data:
+                self._put(data)
             return
         sent = self._send(data)
         if sent == len(data):

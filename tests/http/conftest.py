@@ -111,7 +111,7 @@ class RealClient(Protocol):
     """A client on a real socket; what it waits for are conditions."""
 
     def __init__(self):
-        self.data = b""
+        self.data = bytearray()
         self.lost = None
         self._waiters = []
 
@@ -177,10 +177,13 @@ class Real:
     def answers(self, head=b"200 OK\r\n", body=b"hello"):
         self.pool._answer = lambda session: session.responder.answer(head, body)
 
-    async def connect(self, to: str = "") -> RealClient:
+    async def connect(self, to=None) -> RealClient:
+        """
+        :param to: another endpoint than the port's, or its description.
+        """
         to = to or f"tcp:127.0.0.1:{self.port.getHost().port}"
-        factory = Factory.forProtocol(RealClient)
-        client = await clientFromString(reactor, to).connect(factory)
+        endpoint = clientFromString(reactor, to) if isinstance(to, str) else to
+        client = await endpoint.connect(Factory.forProtocol(RealClient))
         self.clients.append(client)
         return client
 
