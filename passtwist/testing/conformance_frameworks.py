@@ -17,6 +17,7 @@ and at last through a real `twistd passtwist`.
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
@@ -67,6 +68,18 @@ class FrameworkConformance(ABC):
 
         GET / is to be answered with status 200 and the body *greeting*.
         """
+
+    def break_app(self, folder: Path, startup_file: str) -> str:
+        """Spoil the app in *folder* so that loading it raises.
+
+        :param startup_file: what detection says it is; made to raise if it is
+            Python.
+        :returns: the name of what is raised.
+        """
+        assert startup_file.endswith(".py"), "say how the app is broken: break_app"
+        with (folder / startup_file).open("a") as file:
+            file.write("\nraise KeyError('on purpose')\n")
+        return "KeyError"
 
     @pytest.fixture
     def registry(self) -> Registry:
@@ -232,23 +245,26 @@ class FrameworkConformance(ABC):
 
     @in_reactor
     async def test_an_app_that_raises_fails_the_spawn_and_is_named(
-        self, spawn_server: SpawnServer, provider: IFramework, folder: Path
+        self,
+        spawn_server: SpawnServer,
+        provider: IFramework,
+        folder: Path,
+        spec: AppSpec,
     ) -> None:
         """What the app raises at import is not swallowed by the child half."""
         found = provider.detect(AppFiles(str(folder)))
         assert found is not None
-        startup = folder / found.startup_file
-        startup.write_text(startup.read_text() + "\nraise KeyError('on purpose')\n")
-        spec = resolved_folder(folder, load_plugins(self.plugin_file)).spec
+        raised = self.break_app(folder, found.startup_file)
         for number, route in enumerate(((), (APP,)), 1):
             with pytest.raises(SpawnError) as caught:
                 await spawn_server.spawn(SpawnRequest(number, spec, route))
             assert caught.value.category == APP_ERROR
-            assert "KeyError: 'on purpose'" in caught.value.summary
+            assert raised in caught.value.summary
 
     def test_it_is_served_by_twistd(self, folder: Path) -> None:
         """`twistd passtwist FOLDER` and nothing else; two requests, one worker."""
-        plugin = [f"--plugin-file={self.plugin_file}"] if self.plugin_file else []
+        path = self.plugin_file and os.path.abspath(self.plugin_file)
+        plugin = [f"--plugin-file={path}"] if path else []
         with RunningServer(*plugin, str(folder)) as server:
             answers = [server.get("/") for _ in range(2)]
             (app,) = server.status()["apps"]
