@@ -12,6 +12,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.protocol import Protocol, connectionDone
 
@@ -69,6 +70,7 @@ class Connection(Protocol):
         self._advancing = False
         self._reading_paused = False
         self._swallowed = 0
+        self._origin: Origin | None = None
         self._exchange: Exchange | None = None
         self._body: BodyReader | None = None
 
@@ -77,10 +79,7 @@ class Connection(Protocol):
     def connectionMade(self) -> None:
         front, transport = self.front, self.transport
         self._plain = is_plain_socket(transport)
-        secure = ISSLTransport.providedBy(transport)
-        peer = transport.getPeer()
-        self._origin = Origin(peer, transport.getHost(), secure, front.trust)
-        if self._plain and self._origin.remote:
+        if self._plain and isinstance(transport.getPeer(), IPv4Address | IPv6Address):
             # Heads and bodies of streamed responses are small separate writes.
             transport.setTcpNoDelay(True)
         self.output = Output(transport, self, self._limits, front.spool_dir)
@@ -224,7 +223,7 @@ class Connection(Protocol):
 
         :raises Refusal: see there.
         """
-        front, origin = self.front, self._origin
+        front, origin = self.front, self._origin or self._learn_origin()
         front.counters.requests += 1
         front.counters.unsafe_names += head.unsafe_names
         request_id, remote, pairs = front.next_request_id(), origin.remote, origin.pairs
@@ -249,6 +248,17 @@ class Connection(Protocol):
             self._begin_body(head, site.max_body)
         else:
             self._submit(exchange, b"", None, head.content_length)
+
+    def _learn_origin(self) -> Origin:
+        """Who the client is.  Asked late: behind ``haproxy:`` it says so first."""
+        transport = self.transport
+        self._origin = origin = Origin(
+            transport.getPeer(),
+            transport.getHost(),
+            ISSLTransport.providedBy(transport),
+            self.front.trust,
+        )
+        return origin
 
     def _begin_body(self, head: RequestHead, max_body: int) -> None:
         if head.expects_continue and not self._buffer:
@@ -311,9 +321,8 @@ class Connection(Protocol):
         front.counters.refused += 1
         exchange = self._exchange
         if exchange is None:
-            exchange = Exchange(
-                self, None, front.next_request_id(), self._origin.remote
-            )
+            origin = self._origin or self._learn_origin()
+            exchange = Exchange(self, None, front.next_request_id(), origin.remote)
             self._exchange = exchange
         if self._body is not None:
             self._body.close()

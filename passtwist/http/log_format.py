@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -45,24 +46,16 @@ class Entry(NamedTuple):
 
 
 _UNSAFE = re.compile(rb'[^\x20-\x7e]|["\\]')
+_SAFE_BYTES = bytes(set(range(0x20, 0x7F)) - set(b'"\\'))
 # Not strftime's, which follow the locale.
 _MONTHS = b"Jan,Feb,Mar,Apr,May,Jun,Jul,Aug,Sep,Oct,Nov,Dec".split(b",")
 
 
 def combined(entry: Entry) -> bytes:
     """The line that Apache and nginx call combined; times in UTC."""
-    at = time.gmtime(entry.at)
     return b'%b - - [%b] "%b %b %b" %d %b "%b" "%b"\n' % (
         entry.remote or b"-",
-        b"%02d/%b/%04d:%02d:%02d:%02d +0000"
-        % (
-            at.tm_mday,
-            _MONTHS[at.tm_mon - 1],
-            at.tm_year,
-            at.tm_hour,
-            at.tm_min,
-            at.tm_sec,
-        ),
+        _date(int(entry.at)),
         _escaped(entry.method) or b"-",
         _escaped(entry.target) or b"-",
         _protocol(entry),
@@ -70,6 +63,18 @@ def combined(entry: Entry) -> bytes:
         b"%d" % entry.sent if entry.sent else b"-",
         _escaped(_value(entry.pairs, b"HTTP_REFERER")) or b"-",
         _escaped(_value(entry.pairs, b"HTTP_USER_AGENT")) or b"-",
+    )
+
+
+# Many lines are of the same second.
+@lru_cache(maxsize=8)
+def _date(at: int) -> bytes:
+    time_of = time.gmtime(at)
+    return b"%02d/%b/%04d:%02d:%02d:%02d +0000" % (
+        time_of.tm_mday,
+        _MONTHS[time_of.tm_mon - 1],
+        time_of.tm_year,
+        *time_of[3:6],
     )
 
 
@@ -114,4 +119,6 @@ def _value(pairs: Sequence[bytes], key: bytes) -> bytes:
 
 def _escaped(text: bytes) -> bytes:
     r"""Control characters, quotes and others as ``\xNN``: a line stays a line."""
+    if not text.translate(None, _SAFE_BYTES):
+        return text
     return _UNSAFE.sub(lambda match: b"\\x%02x" % match[0][0], text)

@@ -286,6 +286,19 @@ async def test_streamed_pieces_are_not_held_back_by_the_kernel(real):
     assert skt.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
+@pytest_twisted.ensureDeferred
+async def test_a_load_balancer_that_speaks_the_proxy_protocol_is_believed(real):
+    """The client is who the first line says, not who connected."""
+    await real.serve("haproxy:tcp:0:interface=127.0.0.1")
+    real.answers(body=b"x" * 2_000_000)
+    client = await real.connect()
+    client.send(b"PROXY TCP4 203.0.113.9 192.0.2.1 1234 8080\r\n" + GET)
+    await client.until(lambda client: client.data.count(b"x") >= 2_000_000)
+    environ = real.pool.last.environ
+    assert (environ["REMOTE_ADDR"], environ["REMOTE_PORT"]) == ("203.0.113.9", "1234")
+    assert (environ["SERVER_NAME"], environ["SERVER_PORT"]) == ("192.0.2.1", "8080")
+
+
 async def submitted(real, count: int) -> None:
     """Wait until so many requests have reached the pool."""
     while len(real.pool.sessions) < count:
