@@ -36,7 +36,15 @@ class ChildLayer:
         self.generation = generation
         self.channel = channel
         self.kill_at: Optional[float] = None
-        self.pidfd = os.pidfd_open(pid)
+        try:
+            self.pidfd = os.pidfd_open(pid)
+        except OSError:
+            # Nobody would see its end.
+            self.pidfd = -1
+            self.kill()
+            os.waitpid(pid, 0)
+            channel.close()
+            raise
 
     def kill(self) -> None:
         """End it and whatever it has forked.

@@ -8,7 +8,8 @@ A message is one frame of type MESSAGE with a JSON object: ``v`` the version,
 may run another Python, or another user's code.
 
 Downwards: ``spawn`` (a SpawnRequest; descriptors below) and ``retire``
-(``{"app": name}``: end the app spawners of that app).  Upwards:
+(``{"app": name}``: end the app spawners of that app; with ``"below": N`` only
+those of generations before N).  Upwards:
 ``spawner_exited`` (``{"kind", "pid", "app", "code", "signal"}``).  Everything
 that concerns one spawn goes over that spawn's own handshake socket instead
 (`passtwist.wire.journey`).

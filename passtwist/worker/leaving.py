@@ -27,7 +27,10 @@ def leave(status: int = 0) -> NoReturn:
     """
     limit = threading.Timer(LEAVING_LIMIT, _give_up, (status,))
     limit.daemon = True
-    limit.start()
+    try:
+        limit.start()
+    except RuntimeError:
+        pass  # no more threads here: the controller has a limit of its own
     for listener in lifecycle.listeners("worker_stopping"):
         try:
             listener()

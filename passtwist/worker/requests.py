@@ -57,14 +57,19 @@ class RequestReader:
         )
         if len(data) >= HEADER_SIZE and not ancillary:
             kind, flags, length = _unpack_header(data)
-            if (
-                kind == START
-                and flags & LAST
-                and len(data) == HEADER_SIZE + length
-                and length <= MAX_SESSION_PAYLOAD
-            ):
-                number, environ = decode_request_start(data[HEADER_SIZE:])
-                return number, environ, BytesIO()
+            end = HEADER_SIZE + length
+            if kind != START or end > len(data):
+                pass
+            elif flags & LAST:
+                if len(data) == end:
+                    number, environ = decode_request_start(data[HEADER_SIZE:])
+                    return number, environ, BytesIO()
+            elif len(data) >= end + HEADER_SIZE:
+                kind, flags, length = _unpack_header(data, end)
+                body = end + HEADER_SIZE
+                if kind == BODY and flags & LAST and len(data) == body + length:
+                    number, environ = decode_request_start(data[HEADER_SIZE:end])
+                    return number, environ, BytesIO(data[body:])
         return self._read_pieces(data, ancillary)
 
     def _read_pieces(

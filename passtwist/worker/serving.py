@@ -7,9 +7,11 @@ worker may have, each in a thread of its own; with one, in the main thread.
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import threading
 import time
+import traceback
 from typing import Dict, Protocol
 
 from passtwist.errors import WireError
@@ -28,6 +30,9 @@ from passtwist.worker.requests import Request, RequestReader
 
 # accept() out of descriptors: the app holds them; look again after this.
 PAUSE = 0.1  # seconds
+
+# sysexits.h: an internal software error.
+EXIT_BROKEN = 70
 
 
 class Answers(Protocol):
@@ -62,7 +67,7 @@ class Server:
             return
         threads = [
             threading.Thread(
-                target=self._serve_slot,
+                target=self._serve_slot_or_die,
                 args=(slot,),
                 name="passtwist-%d" % slot,
                 daemon=True,
@@ -86,6 +91,15 @@ class Server:
         _shut(self._listener, socket.SHUT_RDWR)
         for connection in tuple(self._connections.values()):
             _shut(connection, socket.SHUT_RD)
+
+    def _serve_slot_or_die(self, slot: int) -> None:
+        try:
+            self._serve_slot(slot)
+        except BaseException:  # noqa: BLE001 - logged
+            # A worker that lost a thread would still be taken for one that
+            # serves as many connections as it has announced.
+            print_error("passtwist: worker gives up: " + traceback.format_exc())
+            os._exit(EXIT_BROKEN)
 
     def _serve_slot(self, slot: int) -> None:
         while not self._is_stopping:

@@ -187,6 +187,45 @@ def test_a_worker_finishes_its_request_on_term_and_leaves_in_peace(
     )
 
 
+def test_threads_hear_of_term_under_each_interpreter(driver, tmp_path, python):
+    """The main thread waits for the others, and still handles signals."""
+    app = make_app(tmp_path / "site", HELLO, threads=2, python=python)
+    spawn = driver.spawn(app, ("app",))
+    worker = spawn.ready()
+    assert spawn.connect().get() == f"hello from {worker}"
+    os.kill(worker, signal.SIGTERM)
+    assert reap(worker) == ExitStatus(code=0)
+
+
+BROKEN_THREAD = (
+    """
+import sys
+from passtwist.worker import wsgi
+
+def broken(self, connection, request):
+    raise MemoryError("of ours")
+
+wsgi.WsgiHalf.answer = broken
+"""
+    + HELLO
+)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_worker_whose_loop_breaks_ends_and_does_not_go_on_half(
+    driver, tmp_path, threads
+):
+    """The controller sees its end; a lost thread it could not see."""
+    spawn = driver.spawn(make_app(tmp_path / "site", BROKEN_THREAD, threads=threads))
+    worker = spawn.ready()
+    session = spawn.connect()
+    session.ask()
+    assert reap(worker) == ExitStatus(code=70)
+    assert session.read_frames() == []
+    spawn.drain()
+    assert b"MemoryError: of ours" in spawn.output[WORKER]
+
+
 def refused(path):
     """Whether nobody accepts on the socket any more."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
