@@ -200,7 +200,8 @@ class Attempt:
             record.category,
             record.summary,
             record.advice,
-            "\n".join((*record.findings, record.detail)).strip(),
+            # The detail of unsafe-fork is the findings.
+            record.detail,
         )
 
     def _layer_died(self) -> None:
