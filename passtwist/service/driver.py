@@ -141,10 +141,6 @@ class Driver:
             error = SpawnError(INTERNAL, text)
         if wanted and running.app in self._apps:
             self._apps[running.app].last_spawn_error = error
-        if running.worker is not None:
-            # It was ready but could not be connected to.
-            running.asked_to_leave = True
-            running.worker.kill()
         if running.worker is None:
             self._forget(number)
         self.gateway.tell(SpawnFailed(number, error, random.random()))
