@@ -36,6 +36,7 @@ from passtwist.testing.samples import SAMPLES
 from passtwist.testing.server import RunningServer
 from passtwist.testing.sessions import ask
 from passtwist.testing.spawn_servers import in_reactor, running_spawn_server
+from passtwist.testing.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,11 +57,13 @@ class FrameworkConformance(ABC):
         distribution is installed.
     :cvar also_mine: names of `SAMPLES` that it may take as well, because it is
         asked after the frameworks that they are of.
+    :cvar patience: seconds after which detection is taken to hang.
     """
 
     framework: str
     plugin_file: str = ""
     also_mine: tuple[str, ...] = ()
+    patience: float = PATIENCE
 
     @abstractmethod
     def make_app(self, folder: Path, greeting: str) -> None:
@@ -184,7 +187,7 @@ class FrameworkConformance(ABC):
         def detect() -> object:
             return provider.detect(AppFiles(str(folder)))
 
-        assert unless_it_hangs(detect, paths) is None
+        assert unless_it_hangs(detect, paths, self.patience) is None
 
     @pytest.mark.parametrize("kind", FILES)
     def test_a_file_that_is_strange_breaks_nothing(

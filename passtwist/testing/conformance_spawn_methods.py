@@ -35,6 +35,7 @@ from passtwist.testing.spawn_servers import (
     result_of,
     running_spawn_server,
 )
+from passtwist.testing.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,11 +65,13 @@ class SpawnMethodConformance:
     :cvar plugin_file: its plugin's file, as for ``--plugin-file``; "" when its
         distribution is installed.
     :cvar sample: the app of `SAMPLES` that it starts.
+    :cvar patience: seconds that a process is given to end.
     """
 
     method: str
     plugin_file: str = ""
     sample: str = "wsgi"
+    patience: float = PATIENCE
 
     @pytest.fixture
     def registry(self) -> Registry:
@@ -255,7 +258,9 @@ class SpawnMethodConformance:
         spawning.cancel()
         with pytest.raises((CancelledError, SpawnError)):
             await spawning
-        await come_about(lambda: not is_alive(loader), f"process {loader} to end")
+        await come_about(
+            lambda: not is_alive(loader), f"process {loader} to end", self.patience
+        )
 
     def test_stopping_is_harmless_twice_and_spares_the_workers(
         self, spawner: ISpawner, worker: IWorker

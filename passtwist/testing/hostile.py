@@ -10,8 +10,6 @@ import socket
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
-from passtwist.testing.waiting import PATIENCE
-
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -88,9 +86,7 @@ def spoil(folder: Path, spoiler: Spoiler) -> list[Path]:
     return paths
 
 
-def unless_it_hangs(
-    function: Callable[[], T], fifos: list[Path], patience: float = PATIENCE
-) -> T:
+def unless_it_hangs(function: Callable[[], T], fifos: list[Path], patience: float) -> T:
     """What *function* answers or raises; a FIFO that it opens does not hold it.
 
     :param fifos: opened for writing if it hangs, so that its thread ends.

@@ -75,16 +75,18 @@ def result_of(deferred: Deferred[T], patience: float = PATIENCE) -> T:
     return result
 
 
-async def come_about(condition: Callable[[], bool], what: str) -> None:
+async def come_about(
+    condition: Callable[[], bool], what: str, patience: float = PATIENCE
+) -> None:
     """Let the reactor run until *condition* answers True.
 
     :param what: what is waited for, for the message.
-    :raises AssertionError: it did not come about within `PATIENCE` seconds.
+    :raises AssertionError: it did not come about within *patience* seconds.
     """
     from twisted.internet import reactor, task
 
     clock: Any = reactor
-    deadline = clock.seconds() + PATIENCE
+    deadline = clock.seconds() + patience
     while not condition():
         assert clock.seconds() < deadline, f"waited in vain for {what}"
         await task.deferLater(clock, PAUSE)
