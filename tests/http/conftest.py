@@ -8,15 +8,16 @@ import pytest
 import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.address import IPv4Address
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import ensureDeferred
 from twisted.internet.endpoints import clientFromString, serverFromString
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from passtwist.http.access_log import AccessLog
 from passtwist.http.config import FrontEndConfig, HttpLimits, Site
 from passtwist.http.front import FrontEnd
+from passtwist.testing.clients import RealClient
 from passtwist.testing.fakes import FakePool
 
 HERE = IPv4Address("TCP", "127.0.0.1", 8080)
@@ -107,54 +108,6 @@ def bench(tmp_path):
     assert bench.clock.getDelayedCalls() == []
 
 
-class RealClient(Protocol):
-    """A client on a real socket; what it waits for are conditions."""
-
-    def __init__(self):
-        self.data = bytearray()
-        self.lost = None
-        self._waiters = []
-
-    def dataReceived(self, data):
-        self.data += data
-        self._look()
-
-    def connectionLost(self, reason):
-        self.lost = reason.value
-        self._look()
-
-    def _look(self):
-        waiters, self._waiters = self._waiters, []
-        for condition, waiter in waiters:
-            if condition(self):
-                waiter.callback(None)
-            else:
-                self._waiters.append((condition, waiter))
-
-    def send(self, data: bytes) -> None:
-        self.transport.write(data)
-
-    def until(self, condition):
-        """Fires when *condition*, given this client, is true."""
-        waiter = Deferred()
-        if condition(self):
-            waiter.callback(None)
-        else:
-            waiter.addTimeout(20, reactor)
-            self._waiters.append((condition, waiter))
-        return waiter
-
-    async def until_closed(self) -> bytes:
-        """Everything that came, once the server has closed."""
-        await self.until(lambda client: client.lost is not None)
-        return self.data
-
-    async def until_ends_with(self, end: bytes) -> bytes:
-        """Everything that came so far, once it ends with *end*."""
-        await self.until(lambda client: client.data.endswith(end))
-        return self.data
-
-
 class Real:
     """A front end on real sockets of this machine."""
 
@@ -177,13 +130,13 @@ class Real:
     def answers(self, head=b"200 OK\r\n", body=b"hello"):
         self.pool._answer = lambda session: session.responder.answer(head, body)
 
-    async def connect(self, to=None) -> RealClient:
+    async def connect(self, to=None, protocol=RealClient) -> RealClient:
         """
         :param to: another endpoint than the port's, or its description.
         """
         to = to or f"tcp:127.0.0.1:{self.port.getHost().port}"
         endpoint = clientFromString(reactor, to) if isinstance(to, str) else to
-        client = await endpoint.connect(Factory.forProtocol(RealClient))
+        client = await endpoint.connect(Factory.forProtocol(protocol))
         self.clients.append(client)
         return client
 

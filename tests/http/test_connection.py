@@ -504,6 +504,33 @@ def test_a_chunked_body_that_is_too_large_is_413_on_the_way(bench):
     assert client.closed
 
 
+def test_a_spooled_body_that_is_refused_gives_its_file_back(bench):
+    """The fixture that looks for open descriptors sees to it."""
+    bench.configure(Site("shop", max_body=20), body_memory=5)
+    client = bench.connect()
+    client.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+    client.send(b"a\r\n0123456789\r\n")
+    assert client.send(b"b\r\n").startswith(b"HTTP/1.1 413 Content Too Large\r\n")
+
+
+def test_an_empty_body_is_a_body(bench):
+    """A length of nothing was announced, and the app is told so."""
+    bench.answers()
+    bench.connect().send(post(b""))
+    request = bench.pool.last.request
+    assert bench.pool.last.environ["CONTENT_LENGTH"] == "0"
+    assert (request.body, request.body_file, request.body_length) == (b"", None, 0)
+
+
+def test_dropped_names_are_counted(bench):
+    """Somebody may look for the header that never arrives."""
+    bench.answers()
+    bench.connect().send(b"GET / HTTP/1.1\r\nHost: a\r\nX_Y: 1\r\n\r\n")
+    counted = bench.front.counters.as_dict()
+    assert (counted["unsafe_names"], counted["requests"]) == (1, 1)
+    assert "HTTP_X_Y" not in bench.pool.last.environ
+
+
 def test_a_body_may_be_as_large_as_it_likes_without_a_limit(bench):
     """max_body = 0."""
     bench.configure(Site("shop", max_body=0))

@@ -7,9 +7,12 @@ import socket
 import pytest
 import pytest_twisted
 from twisted.internet import reactor, task
+from twisted.internet.interfaces import IHalfCloseableProtocol
+from zope.interface import implementer
 
 from passtwist.api.failures import RequestFailure
 from passtwist.http.config import Site
+from passtwist.testing.clients import RealClient
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -297,6 +300,45 @@ async def test_a_load_balancer_that_speaks_the_proxy_protocol_is_believed(real):
     environ = real.pool.last.environ
     assert (environ["REMOTE_ADDR"], environ["REMOTE_PORT"]) == ("203.0.113.9", "1234")
     assert (environ["SERVER_NAME"], environ["SERVER_PORT"]) == ("192.0.2.1", "8080")
+
+
+@implementer(IHalfCloseableProtocol)
+class Stubborn(RealClient):
+    """A client that keeps its half open when the server has closed its own."""
+
+    def readConnectionLost(self):
+        pass
+
+    def writeConnectionLost(self):
+        pass
+
+
+REFUSED = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 999999999\r\n\r\n"
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_refused_client_that_does_not_go_is_left(real):
+    """When the time for it is over."""
+    await real.serve(linger=0.0)
+    client = await real.connect(protocol=Stubborn)
+    client.send(REFUSED)
+    await client.until_ends_with(b"</html>\n")
+    while real.front.connections:
+        await turn()
+    assert client.data.startswith(b"HTTP/1.1 413 Content Too Large\r\n")
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_refused_client_that_sends_on_for_ever_is_left(real):
+    """When enough of it was thrown away."""
+    await real.serve(linger=1000.0, linger_bytes=100_000)
+    client = await real.connect(protocol=Stubborn)
+    client.send(REFUSED)
+    await client.until_ends_with(b"</html>\n")
+    while real.front.connections:
+        client.send(b"x" * 10_000)
+        await turn()
+    await client.until_closed()
 
 
 async def submitted(real, count: int) -> None:
