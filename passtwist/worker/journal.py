@@ -91,9 +91,9 @@ class Journal:
     def _write(self, record: Record, flags: int) -> None:
         if self._socket.fileno() < 0:
             return  # detached: somebody else writes from here on
-        # The app may have called socket.setdefaulttimeout().
-        self._socket.settimeout(None)
         try:
+            # The app may have called socket.setdefaulttimeout().
+            self._socket.settimeout(None)
             self._socket.send(encode_record(record), flags | socket.MSG_NOSIGNAL)
         except BlockingIOError:
             pass

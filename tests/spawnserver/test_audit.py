@@ -163,10 +163,11 @@ def test_an_unsafe_app_is_no_problem_for_a_fresh_worker(driver, tmp_path):
     driver.spawn(make_app(tmp_path / "site", UNSAFE)).ready()
 
 
-def test_what_is_allowed_is_forked(driver, tmp_path):
+def test_what_is_allowed_is_forked(driver, tmp_path, python):
     """On the operator's word; Python's own warning must not end the spawner."""
     source = "import warnings\nwarnings.simplefilter('error')\n" + UNSAFE
-    app = make_app(tmp_path / "site", source, fork_allow=("thread:sentry",))
+    allowed = ("thread:sentry",)
+    app = make_app(tmp_path / "site", source, fork_allow=allowed, python=python)
     for _ in range(2):
         spawn = driver.spawn(app, ("app",))
         worker = spawn.ready()

@@ -80,6 +80,23 @@ def test_an_app_that_cannot_be_loaded_says_why(
     assert advice in spawn.failure.advice
 
 
+def test_failures_read_the_same_under_each_interpreter(driver, tmp_path, python):
+    """The app's own frames and none of ours, also behind a cause."""
+    source = (
+        "try:\n    import blog\nexcept ImportError as error:\n"
+        "    raise RuntimeError('no blog') from error\n"
+    )
+    spawn = driver.spawn(make_app(tmp_path / "bad", source, python=python), BOTH)
+    spawn.wait()
+    failure = spawn.failure
+    assert failure.summary.endswith("raised RuntimeError: no blog")
+    frames = [line for line in failure.detail.splitlines() if "  File " in line]
+    assert frames == [
+        f'  File "{tmp_path}/bad/site_app.py", line {number}, in <module>'
+        for number in (2, 4)
+    ]
+
+
 @by_both_ways
 def test_an_app_that_exits_behind_our_back_is_seen_by_its_death(
     driver, tmp_path, route, who, name
@@ -100,6 +117,46 @@ def test_an_app_that_exits_behind_our_back_is_seen_by_its_death(
             "code": 3,
             "signal": None,
         }
+
+
+@by_both_ways
+def test_an_app_that_closes_every_descriptor_ends_and_hangs_nobody(
+    driver, tmp_path, route, who, name
+):
+    """As daemons do: lifeline, handshake and channel are gone with the rest."""
+    source = "import os\nos.closerange(3, 1000)\n" + HELLO
+    spawn = driver.spawn(make_app(tmp_path / "daemon", source), route)
+    spawn.wait()
+    assert spawn.records[-1].step == "load_app"
+    if who == WORKER:
+        assert reap(spawn.pid(WORKER)) == ExitStatus(code=1)
+    else:
+        # It is killed: without its channel it is of no use to anybody.
+        assert driver.notice().body["pid"] == spawn.pid(APP)
+    driver.spawn(make_app(tmp_path / "next", HELLO), route).ready()
+
+
+@by_both_ways
+def test_an_app_that_becomes_a_daemon_at_import_is_left_behind(
+    driver, tmp_path, route, who, name
+):
+    """It forks, the parent leaves: that ends the spawn; the group is killed."""
+    source = (
+        "import os, time\nif os.fork():\n    os._exit(0)\n"
+        "open('pid', 'w').write(str(os.getpid()))\n"
+        "while True:\n    time.sleep(100)\n"
+    )
+    app = make_app(tmp_path / "daemon", source)
+    spawn = driver.spawn(app, route)
+    spawn.wait_for_step("load_app")
+    if who == WORKER:
+        # The group is the controller's to kill, before it reaps.
+        until(lambda: not is_alive(spawn.pid(WORKER)), "the parent's end")
+        os.killpg(spawn.pid(WORKER), signal.SIGKILL)
+        assert reap(spawn.pid(WORKER)) == ExitStatus(code=0)
+    else:
+        assert driver.notice().body["code"] == 0
+    spawn.wait()
 
 
 @by_both_ways
