@@ -8,6 +8,9 @@ flat, ``[k1, v1, k2, v2]``, which is what goes over the wire.
 PATH_INFO is percent-decoded once and otherwise left alone: dot segments and
 doubled slashes are the app's business.  REQUEST_URI and RAW_URI are the target
 as it came, without scheme and authority.
+
+HTTP_X_REQUEST_ID is the request's id, as in the response's X-Request-Id, on error
+pages and in the log: a trusted proxy's if it sent one, else our own.
 """
 
 from __future__ import annotations

@@ -5,7 +5,9 @@ Runs in: the controller.
 Takes the response from the pool, piece by piece, and frames it for the client:
 with a length, chunked, or ended by the connection's end.  What an app said
 wrongly becomes an error page as long as nothing was sent; afterwards the
-connection ends in a way that can't be taken for a complete response.
+connection ends in a way that can't be taken for a complete response: by a reset,
+where the transport knows one (a Unix socket does not; there, a response to HTTP/1.0
+without a length ends like a complete one).
 """
 
 from __future__ import annotations
