@@ -79,14 +79,18 @@ class AppFiles:
         return True
 
     def contains(self, path: str, *words: str) -> bool:
-        """True when the file holds one of *words* in its first 64 KiB."""
+        """True when the file holds one of *words* in its first 64 KiB.
+
+        A line feed counts as there before the first line, so that a word that
+        begins with one finds the beginning of any line.
+        """
         descriptor = self._open(path)
         if descriptor is None:
             return False
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 return False
-            head = os.read(descriptor, MAX_SEARCH)
+            head = b"\n" + os.read(descriptor, MAX_SEARCH)
         except OSError:
             return False
         finally:

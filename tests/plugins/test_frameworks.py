@@ -405,3 +405,11 @@ def test_the_environment_of_an_app(app, variables):
         "WSGI_ENV": app.environment,
         "PASSENGER_APP_ENV": app.environment,
     }
+
+
+@pytest.mark.parametrize("first", ["def application(environ, s):", "app = make()"])
+def test_an_application_may_stand_in_the_first_line(tmp_path, first):
+    """Nothing comes before it, not even a line feed."""
+    (tmp_path / "wsgi.py").write_text(first + "\n    return []\n")
+    name, found = detected(AppFiles(str(tmp_path)))
+    assert (name, found.startup_file) == ("wsgi", "wsgi.py")
