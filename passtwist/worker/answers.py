@@ -49,12 +49,12 @@ class Answer:
         "is_started",
     )
 
-    def __init__(self, connection: socket.socket, method: str) -> None:
+    def __init__(self, connection: socket.socket, is_head: bool) -> None:
         self._socket = connection
         self._head: Optional[bytes] = None
         # Bytes that Content-Length still allows; None when it was not given.
         self._left: Optional[int] = None
-        self._is_head = self._has_no_body = method == "HEAD"
+        self._is_head = self._has_no_body = is_head
         self.is_started = False
         self.is_complete = False
 
@@ -122,18 +122,23 @@ class Answer:
         """The app returned a list of one: this is the whole body."""
         if not isinstance(data, bytes):
             raise BrokenAnswer("the app gave %s, not bytes" % type(data).__name__)
-        if self.is_started or self._head is None or self._left is not None:
+        head = self._head
+        if self.is_started or head is None or self._left is not None:
             self.write(data)
             self.finish()
             return
         size = len(data)
         if not self._has_no_body:
-            self._head += b"Content-Length: %d\r\n" % size
-        if size:
-            self._send_body(self._take_head(0), data, LAST)
+            head += b"Content-Length: %d\r\n" % size
+        self.is_started = self.is_complete = True
+        if not size:
+            self._send(_pack(START, LAST, len(head)) + head)
+            return
+        start = _pack(START, 0, len(head)) + head
+        if size > JOIN_LIMIT:
+            self._send_body(start, data, LAST)
         else:
-            self._send(self._take_head(LAST))
-        self.is_complete = True
+            self._send(start + _pack(BODY, LAST, size) + data)
 
     def finish(self) -> None:
         """The app has given all of it.

@@ -59,7 +59,8 @@ class WsgiHalf:
         """Answer *request*; False when the connection can't be used any more."""
         _, environ, body = request
         method = environ.get("REQUEST_METHOD", "")
-        answer = Answer(connection, method)
+        place = (method, environ.get("PATH_INFO", ""))
+        answer = Answer(connection, method == "HEAD")
         variables: Dict[str, Any] = environ  # its values are no longer text only
         variables.update(self._common)
         if environ.get("HTTPS") in ("on", "1"):
@@ -67,34 +68,34 @@ class WsgiHalf:
         variables["wsgi.input"] = body
         variables["wsgi.errors"] = sys.stderr
         variables["wsgi.early_hints"] = answer.early_hints
-        place = (method, environ.get("PATH_INFO", ""))
-        try:
-            return self._run(answer, variables, place)
-        finally:
-            body.close()
-
-    def _run(
-        self, answer: Answer, environ: Dict[str, Any], place: Tuple[str, str]
-    ) -> bool:
         result: Any = None
         try:
-            result = self._application(environ, answer.start_response)
-            kind = type(result)
-            if (kind is list or kind is tuple) and len(result) == 1:
+            result = self._application(variables, answer.start_response)
+            if type(result) is list and len(result) == 1:
                 answer.answer_whole(result[0])
+                result = None  # a list has no close()
             else:
-                write = answer.write
-                for chunk in result:
-                    write(chunk)
-                answer.finish()
+                _send_chunks(answer, result)
+            return True
         except ControllerGone:
             return False
         except BaseException as error:  # noqa: BLE001 - logged and answered
             # Whatever an app raises, SystemExit too, is one failed request.
             return _apologise(answer, error, place)
         finally:
-            _close(result, place)
-        return True
+            if result is not None:
+                _close(result, place)
+            body.close()
+
+
+def _send_chunks(answer: Answer, result: Any) -> None:
+    if type(result) is tuple and len(result) == 1:
+        answer.answer_whole(result[0])
+        return
+    write = answer.write
+    for chunk in result:
+        write(chunk)
+    answer.finish()
 
 
 def _close(result: Any, place: Tuple[str, str]) -> None:
