@@ -14,6 +14,7 @@ the tests.
 from __future__ import annotations
 
 import os
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -215,6 +216,21 @@ class SpawnMethodConformance:
         gone = worker.when_exited()
         os.kill(worker.pid, 9)
         assert await gone == ExitStatus(signal=9)
+
+    @in_reactor
+    async def test_a_new_generation_runs_the_new_code(
+        self, spawner: ISpawner, spec: AppSpec, folder: Path, worker: IWorker
+    ) -> None:
+        """After a restart nothing is forked from what had loaded the old code."""
+        shutil.rmtree(folder)
+        folder.mkdir()
+        SAMPLES[self.sample](folder, "Hello from new code")
+        newer = await spawner.spawn(SpawnRequest(2, spec, generation=1))
+        gone = newer.when_exited()
+        answers = [ask(newer).text, ask(worker).text]
+        newer.kill()
+        await gone
+        assert answers == ["Hello from new code", GREETING]
 
     # --- no worker ------------------------------------------------------------
 

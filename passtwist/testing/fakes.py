@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from twisted.internet.defer import Deferred
 from zope.interface import implementer
 from zope.interface.verify import verifyClass
 
-from passtwist.api.interfaces import IPool, ISession
+from passtwist.api.interfaces import IPool, ISession, ISpawnToolkit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from passtwist.api.interfaces import IRequest, IResponder
+    from passtwist.api.interfaces import IRequest, IResponder, IWorker
+    from passtwist.model import SpawnRequest
 
 
 @implementer(ISession)
@@ -88,5 +90,29 @@ class FakePool:
         return self.sessions[-1]
 
 
+@implementer(ISpawnToolkit)
+class FakeToolkit:
+    """A toolkit that starts nothing: the test answers each spawn.
+
+    :ivar requests: what was to be spawned, oldest first.
+    :ivar spawns: the Deferred that each of them was answered with.
+    :ivar retired: the apps whose spawners were let go, oldest first.
+    """
+
+    def __init__(self) -> None:
+        self.requests: list[SpawnRequest] = []
+        self.spawns: list[Deferred[IWorker]] = []
+        self.retired: list[str] = []
+
+    def spawn(self, request: SpawnRequest) -> Deferred[IWorker]:
+        self.requests.append(request)
+        self.spawns.append(Deferred())
+        return self.spawns[-1]
+
+    def retire(self, app: str) -> None:
+        self.retired.append(app)
+
+
 verifyClass(ISession, FakeSession)
 verifyClass(IPool, FakePool)
+verifyClass(ISpawnToolkit, FakeToolkit)
