@@ -5,14 +5,17 @@ They have no more rights than those that others write.
 
 from __future__ import annotations
 
+import importlib.metadata
+import json
 import re
 import shutil
 from pathlib import Path
 
 import pytest
 
+from passtwist.testing.interpreters import oldest_interpreter
 from passtwist.testing.server import TWISTD, RunningServer
-from tests.conformance.environments import Environment
+from tests.conformance.environments import Environment, run
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
 NAMES = ("passtwist-bottle", "passtwist-exec")
@@ -27,6 +30,19 @@ def index():
 
 
 run()
+"""
+
+WHO_AM_I = """
+import sys
+from bottle import Bottle
+
+app = Bottle()
+
+
+@app.route("/")
+def index():
+    ours = [name for name in sys.modules if name.startswith("passtwist_bottle")]
+    return {"python": list(sys.version_info[:2]), "ours": ours}
 """
 
 
@@ -106,3 +122,36 @@ def test_a_bottle_app_is_served(environment, guestbook, method, in_effect, spawn
     assert [one["spawn_method"] for one in app["workers"]] == [in_effect]
     kinds = sorted(one["kind"] for one in status["spawn_server"]["spawners"])
     assert kinds == spawners
+
+
+@pytest.mark.interpreter
+def test_an_app_has_its_own_python_and_its_own_bottle(environment, tmp_path):
+    """The oldest Python here; nothing of the plugin is installed for it."""
+    folder = tmp_path / "old"
+    folder.mkdir()
+    (folder / "app.py").write_text(WHO_AM_I)
+    python = oldest_interpreter()
+    run(python, "-m", "venv", "--without-pip", folder / ".venv")
+    (site,) = folder.glob(".venv/lib/python*/site-packages")
+    copy_distribution("bottle", site)
+    with RunningServer(
+        "--spawn-method=smart", str(folder), python=environment.python
+    ) as server:
+        answer = json.loads(server.get("/").text)
+        (app,) = server.status()["apps"]
+    version = [int(number) for number in run(python, "-c", VERSION).split()]
+    assert answer == {"python": version, "ours": []}
+    assert (app["spawn_method"], app["spawn_method_reason"]) == ("smart", "")
+
+
+VERSION = "import sys; print(*sys.version_info[:2])"
+
+
+def copy_distribution(name: str, site: Path) -> None:
+    """Install it as it is installed here, without its scripts."""
+    distribution = importlib.metadata.distribution(name)
+    for file in distribution.files or ():
+        if ".." not in file.parts and "__pycache__" not in file.parts:
+            target = site / file
+            target.parent.mkdir(exist_ok=True)
+            shutil.copyfile(distribution.locate_file(file), target)
