@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 # A worker that was asked to leave has nothing to do any more but its own
 # clean-up (hooks, atexit), which it limits to 5 s itself.
 LEAVE_WITHIN = 10.0  # seconds
+# The connections of a process that dies end a moment before it can be reaped.
+DIE_WITHIN = 1.0  # seconds
 
 
 class Driver:
@@ -83,7 +85,7 @@ class Driver:
         elif isinstance(action, StopWorker):
             self._stop(action.worker, action.reason)
         elif isinstance(action, KillWorker):
-            self._kill(action.worker, action.reason)
+            self._kill(action.worker)
         elif isinstance(action, ReleaseSpawners):
             self._toolkit.retire(action.app)
 
@@ -179,16 +181,35 @@ class Driver:
             )
             running.worker.kill()
 
-    def _kill(self, number: WorkerId, reason: str) -> None:
+    def _kill(self, number: WorkerId) -> None:
         running = self.workers.get(number)
         if running is None:
             return
+        if running.worker is None:
+            if running.spawn is not None:
+                running.asked_to_leave = True
+                running.spawn.cancel()
+        elif running.is_lost and running.deadline is None:
+            # Most likely it is dying already, and whoever killed it, for want
+            # of memory perhaps, must not be taken for us.
+            running.deadline = self._reactor.callLater(
+                DIE_WITHIN, self._lives_on, number
+            )
+        else:
+            running.worker.kill()
+            running.asked_to_leave = True
+
+    def _lives_on(self, number: WorkerId) -> None:
+        running = self.workers[number]
+        running.deadline = None
         if running.worker is not None:
-            running.worker.kill()  # and if it had died before, it was not us
+            self.log.warn(
+                "worker {pid} of {app} lives on without its connections; killing it",
+                pid=running.worker.pid,
+                app=running.app,
+            )
+            running.worker.kill()
             running.asked_to_leave = True
-        elif running.spawn is not None:
-            running.asked_to_leave = True
-            running.spawn.cancel()
 
     def _exited(
         self, status: ExitStatus, number: WorkerId, running: RunningWorker

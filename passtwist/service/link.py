@@ -43,6 +43,7 @@ class WorkerLink:
     """Connects to *worker* and carries its sessions.
 
     :ivar requests: how many it has finished.
+    :ivar is_lost: the worker can't be reached any more.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class WorkerLink:
         self.number = number
         self.worker = worker
         self.requests = 0
+        self.is_lost = False
         self.running: dict[Connection, Session] = {}
         self._reactor = reactor
         self._owner = owner
@@ -153,7 +155,7 @@ class WorkerLink:
             self._open()
         except OSError:
             # Nobody listens any more: it is dead or dying.
-            self._closed = True
+            self._closed = self.is_lost = True
             self._owner.link_lost(self)
             self._abandon_waiting()
             self._fail_ready("the worker stopped listening")

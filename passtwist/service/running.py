@@ -33,3 +33,8 @@ class RunningWorker:
         self.link: WorkerLink | None = None
         self.deadline: IDelayedCall | None = None
         self.asked_to_leave = False
+
+    @property
+    def is_lost(self) -> bool:
+        """Its connections broke, and it takes no new ones."""
+        return self.link is not None and self.link.is_lost

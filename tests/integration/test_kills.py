@@ -14,7 +14,17 @@ import pytest
 from passtwist.testing.waiting import wait_until
 from tests.integration.sites import Site, serve
 
-ROUTES = ("conservative", "smart-lv2")
+# How an app gets all layers that its method can have: the framework layer is
+# there for apps that use a framework, or say so.
+ROUTES = {
+    "conservative": {"spawn_method": "conservative"},
+    "smart-lv2": {"spawn_method": "smart-lv2"},
+    "smart": {
+        "spawn_method": "smart",
+        "framework": "flask",
+        "entry": "passenger_wsgi:application",
+    },
+}
 DEAD_WITHIN = 5.0  # seconds: DESIGN, lifelines
 
 
@@ -84,7 +94,7 @@ def test_a_begun_request_whose_worker_is_killed_is_502_and_never_run_again(
     tmp_path, method
 ):
     """The app has noted it once; the next requests are served by new workers."""
-    site = Site(tmp_path, spawn_method=method, min_instances=2, prestart=True)
+    site = Site(tmp_path, **ROUTES[method], min_instances=2, prestart=True)
     with serve(tmp_path, site) as server, ThreadPoolExecutor(1) as client:
         before = wait_for_idle(server, 2)
         answer = client.submit(server.request, "POST", "/wait?gate=a", b"order")
@@ -135,13 +145,19 @@ def test_a_request_that_meets_a_worker_killed_just_now_is_given_to_another(
 
 @pytest.mark.parametrize(
     ("method", "layer"),
-    [("smart-lv2", "app"), ("smart-lv2", "manager"), ("conservative", "manager")],
+    [
+        ("smart", "framework"),
+        ("smart", "app"),
+        ("smart-lv2", "app"),
+        ("smart-lv2", "manager"),
+        ("conservative", "manager"),
+    ],
 )
 def test_nobody_notices_the_death_of_a_layer_of_the_spawn_server(
     tmp_path, method, layer
 ):
     """Workers go on, and the next spawn makes what it needs anew."""
-    site = Site(tmp_path, spawn_method=method, min_instances=2)
+    site = Site(tmp_path, **ROUTES[method], min_instances=2)
     with serve(tmp_path, site) as server, traffic(server) as answers:
         before = wait_until(
             lambda: found if len(found := pids(server)) == 2 else None, "two workers"
@@ -178,8 +194,8 @@ def layer_pid(server, layer):
 @pytest.mark.parametrize("method", ROUTES)
 def test_nothing_outlives_a_killed_controller_and_the_next_one_serves(tmp_path, method):
     """Not a worker in an endless loop, nor one that loads its app in one."""
-    site = Site(tmp_path, spawn_method=method, min_instances=2)
-    stuck = Site(tmp_path, "stuck", base_uri="/stuck", spawn_method=method)
+    site = Site(tmp_path, **ROUTES[method], min_instances=2)
+    stuck = Site(tmp_path, "stuck", base_uri="/stuck", **ROUTES[method])
     stuck.write(
         "passenger_wsgi.py",
         "open('loading', 'w').close()\nwhile True:\n    pass\napplication = None\n",

@@ -14,7 +14,7 @@ from passtwist.pool import (
     ShutdownRequested,
     StopRequested,
 )
-from passtwist.service.driver import LEAVE_WITHIN, Driver
+from passtwist.service.driver import DIE_WITHIN, LEAVE_WITHIN, Driver
 from passtwist.service.gateway import MAX_ATTEMPTS, Gateway
 from passtwist.wire.session import encode_body, encode_response_start
 
@@ -171,7 +171,7 @@ def test_a_request_that_was_not_begun_goes_to_another_worker(make_world, reactor
     worker.close()
     reactor.settle()
     assert recorder.calls == []
-    assert worker.asked == ["kill"]
+    assert worker.asked == []
     worker.exit(ExitStatus(signal=9))
     _, (served,) = world.spawned()
     assert served.read_request()[1] == b"x=1"
@@ -180,6 +180,23 @@ def test_a_request_that_was_not_begun_goes_to_another_worker(make_world, reactor
     assert recorder.calls == [("answer", HEAD, b"hello")]
     assert session.attempts == 2
     assert world.gateway.retried == 1
+
+
+def test_a_worker_that_closed_its_socket_is_killed_unless_it_dies_by_itself(
+    make_world, reactor
+):
+    """It most likely does, and then its death was not our doing."""
+    world = make_world()
+    world.ask()
+    worker, (served,) = world.spawned()
+    served.read_request(begin=False)
+    worker.close()
+    reactor.settle()
+    assert worker.asked == []
+    reactor.advance(DIE_WITHIN)
+    assert worker.asked == ["kill"]
+    worker.exit(ExitStatus(signal=9))
+    assert reactor.getDelayedCalls() == []
 
 
 def test_a_request_is_given_to_three_workers_at_most(make_world, reactor):
