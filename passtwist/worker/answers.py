@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import sys
+from time import monotonic
 from types import TracebackType
 from typing import Any, Callable, List, Optional, Sequence, Tuple, Type
 
@@ -37,6 +38,9 @@ class Answer:
 
     :ivar is_started: START has been sent; no other answer is possible.
     :ivar is_complete: the last frame has been sent.
+    :ivar completed_at: when that was (CLOCK_MONOTONIC), for a response that
+        the app may still be busy with.
+    :ivar holds_end: send no last frame before `finish`.
     """
 
     __slots__ = (
@@ -45,11 +49,15 @@ class Answer:
         "_is_head",
         "_left",
         "_socket",
+        "completed_at",
+        "holds_end",
         "is_complete",
         "is_started",
     )
 
-    def __init__(self, connection: socket.socket, is_head: bool) -> None:
+    def __init__(
+        self, connection: socket.socket, is_head: bool, holds_end: bool = False
+    ) -> None:
         self._socket = connection
         self._head: Optional[bytes] = None
         # Bytes that Content-Length still allows; None when it was not given.
@@ -57,6 +65,8 @@ class Answer:
         self._is_head = self._has_no_body = is_head
         self.is_started = False
         self.is_complete = False
+        self.completed_at = 0.0
+        self.holds_end = holds_end
 
     def start_response(
         self, status: str, headers: _Headers, exc_info: Optional[_ExcInfo] = None
@@ -110,13 +120,15 @@ class Answer:
             # the next response.
             data = data[: self._left] if len(data) > self._left else data
             self._left -= len(data)
-            if not self._left:
+            if not self._left and not self.holds_end:
                 # So that a response of one chunk is one write also when it
                 # comes from an iterator, as with Django and Flask.
                 last = LAST
         start = b"" if self.is_started else self._take_head(0)
         self._send_body(start, data, last)
-        self.is_complete = bool(last)
+        if last:
+            self.is_complete = True
+            self.completed_at = monotonic()
 
     def answer_whole(self, data: bytes) -> None:
         """The app returned a list of one: this is the whole body."""
@@ -157,6 +169,7 @@ class Answer:
         else:
             self._send(encode_frame(END))
         self.is_complete = True
+        self.completed_at = monotonic()
 
     def fail(self) -> None:
         """There will be no more, and what was sent is not complete."""

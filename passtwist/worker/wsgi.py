@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 import sys
 import traceback
+from time import monotonic
 from typing import Any, Callable, Dict, Iterable, Iterator, Tuple
 
 from passtwist.worker.answers import Answer, ControllerGone, print_error
@@ -21,6 +22,14 @@ FILE_BLOCK = 64 * 1024
 ERROR_BODY = b"Internal Server Error\n"
 ERROR_HEADERS = [("Content-Type", "text/plain; charset=utf-8")]
 VERSION = (1, 0)
+
+# The end of a response goes out with its last chunk, which saves a write and a
+# read for each response of Django and Flask; the worker then counts as free
+# while it is still in close().  An app that was busy there for longer than
+# this does its work after the response (call_on_close and the like): from then
+# on the end is sent behind close(), so that no request waits for such work
+# while another worker is free.
+LEISURE_LIMIT = 0.005  # seconds
 
 
 class FileWrapper:
@@ -45,6 +54,7 @@ class WsgiHalf:
 
     def __init__(self, application: Application, multithread: bool) -> None:
         self._application = application
+        self._holds_end = False
         self._common: Dict[str, Any] = {
             "wsgi.version": VERSION,
             "wsgi.url_scheme": "http",
@@ -60,7 +70,7 @@ class WsgiHalf:
         _, environ, body = request
         method = environ.get("REQUEST_METHOD", "")
         place = (method, environ.get("PATH_INFO", ""))
-        answer = Answer(connection, method == "HEAD")
+        answer = Answer(connection, method == "HEAD", self._holds_end)
         variables: Dict[str, Any] = environ  # its values are no longer text only
         variables.update(self._common)
         if environ.get("HTTPS") in ("on", "1"):
@@ -76,6 +86,10 @@ class WsgiHalf:
                 result = None  # a list has no close()
             else:
                 _send_chunks(answer, result)
+                if self._holds_end:
+                    closing, result = result, None
+                    _close(closing, place)
+                answer.finish()
             return True
         except ControllerGone:
             return False
@@ -85,7 +99,14 @@ class WsgiHalf:
         finally:
             if result is not None:
                 _close(result, place)
+                if answer.completed_at:
+                    self._note_leisure(monotonic() - answer.completed_at)
             body.close()
+
+    def _note_leisure(self, seconds: float) -> None:
+        """The app went on for *seconds* after its response was complete."""
+        if seconds > LEISURE_LIMIT:
+            self._holds_end = True
 
 
 def _send_chunks(answer: Answer, result: Any) -> None:
@@ -95,7 +116,6 @@ def _send_chunks(answer: Answer, result: Any) -> None:
     write = answer.write
     for chunk in result:
         write(chunk)
-    answer.finish()
 
 
 def _close(result: Any, place: Tuple[str, str]) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from passtwist.wire.frames import MAX_SESSION_PAYLOAD
 from passtwist.wire.session import BODY, END, FAIL, INTERIM, LAST, START
+from passtwist.worker import answers, wsgi
 from passtwist.worker.answers import JOIN_LIMIT
 from passtwist.worker.wsgi import WsgiHalf
 
@@ -360,3 +361,63 @@ def test_early_hints_go_before_the_answer(controller):
         b"103 Early Hints\r\nLink: </a.css>; rel=preload\r\n",
     )
     assert [frame[0] for frame in frames] == [INTERIM, START, BODY, END]
+
+
+class Leisurely:
+    """A response whose close() takes its time, by a clock that we set."""
+
+    def __init__(self, clock, seconds):
+        self.clock = clock
+        self.seconds = seconds
+
+    def __iter__(self):
+        return iter([b"hello"])
+
+    def close(self):
+        self.clock[0] += self.seconds
+
+
+def test_work_after_the_response_holds_back_the_end_of_the_next(
+    controller, monkeypatch
+):
+    """The worker must not count as free while it is still in close()."""
+    clock = [1.0]
+    for module in (answers, wsgi):
+        monkeypatch.setattr(module, "monotonic", lambda: clock[0])
+    result = Leisurely(clock, wsgi.LEISURE_LIMIT)
+    half = WsgiHalf(
+        app_giving(result, headers=[("Content-Length", "5")]), multithread=False
+    )
+    start = (START, 0, head("Content-Length: 5"))
+    early = [start, (BODY, LAST, b"hello")]
+    assert controller.run_half(half) == early
+    assert controller.run_half(half) == early, "so short a work is no reason"
+    result.seconds = 2 * wsgi.LEISURE_LIMIT
+    assert controller.run_half(half) == early, "it can't be known before"
+    assert controller.run_half(half) == [start, (BODY, 0, b"hello"), (END, 0, b"")]
+
+
+def test_an_end_that_is_held_back_comes_after_close(controller, monkeypatch):
+    """Seen by the order of what happens in the worker."""
+    happened = []
+
+    class Result:
+        def __iter__(self):
+            yield b"hello"
+            happened.append("exhausted")
+
+        def close(self):
+            happened.append("closed")
+
+    monkeypatch.setattr(
+        answers.Answer,
+        "finish",
+        lambda self, finish=answers.Answer.finish: (
+            happened.append("finished"),
+            finish(self),
+        ),
+    )
+    half = WsgiHalf(app_giving(Result()), multithread=False)
+    half._holds_end = True
+    controller.run_half(half)
+    assert happened == ["exhausted", "closed", "finished"]
