@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from tests.real.virtualenvs import IndexUnreachable, virtualenv
 
+DJANGO = "Django>=5.2,<5.3"
 
-def interpreter_with(name: str, *requirements: str) -> str:
+
+def interpreter_with(
+    name: str, *requirements: str, python: str = sys.executable
+) -> str:
     """Path of an interpreter that has *requirements*, and nothing of ours."""
     try:
-        return str(virtualenv(name, *requirements))
+        return str(virtualenv(name, *requirements, python=python))
     except IndexUnreachable as error:
         pytest.skip(str(error))
 
@@ -30,4 +36,10 @@ def httpbin_python() -> str:
 @pytest.fixture(scope="session")
 def django_python() -> str:
     """Django alone."""
-    return interpreter_with("django", "Django>=5.2,<5.3")
+    return interpreter_with("django", DJANGO)
+
+
+@pytest.fixture
+def other_django_python(request, interpreters) -> str:
+    """Django in another version of Python, which is the fixture's parameter."""
+    return interpreter_with("django", DJANGO, python=interpreters[request.param])

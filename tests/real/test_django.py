@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -221,3 +222,32 @@ def test_the_folder_alone_is_enough(django_python, project, tmp_path):
         assert (app["framework"], app["spawn_method"]) == ("django", "smart")
         (spawner,) = server.spawners("framework")
         assert f"{folder}/.venv/bin/python" in spawner["key"]
+
+
+@pytest.mark.parametrize(
+    "other_django_python",
+    [
+        pytest.param((3, 10), marks=pytest.mark.interpreter("3.10"), id="3.10"),
+        pytest.param((3, 13), marks=pytest.mark.interpreter("3.13"), id="3.13"),
+    ],
+    indirect=True,
+)
+def test_another_python_than_the_controllers_runs_the_app(
+    other_django_python, project, tmp_path
+):
+    """Spawners and workers are those of the app's virtualenv."""
+    folder = tmp_path / "shop"
+    shutil.copytree(project, folder)
+    library = next(Path(other_django_python).parents[1].glob("lib/*/site-packages"))
+    with (
+        RunningServer(f"--python={other_django_python}", str(folder)) as server,
+        visit(server) as client,
+    ):
+        assert title(client.get("/admin/login/")) == "Log in | Django site admin"
+        assert server.app("shop")["spawn_method"] == "smart"
+        (spawner,) = server.spawners("framework")
+        assert spawner["key"].endswith(f" {library}")
+        for worker in server.workers("shop"):
+            memory = Path(f"/proc/{worker['pid']}/maps").read_text()
+            version = library.parent.name.removeprefix("python").replace(".", "")
+            assert f".cpython-{version}-" in memory

@@ -234,5 +234,6 @@ def test_two_workers_write_to_one_database(server):
     assert len({place for place, _ in made}) == 8
     for number, (_, page) in enumerate(made):
         assert f'<span class="summary">At once {number}</span>' in page
-    # Each of the workers, and none of them for all.
-    assert min(worker["requests"] for worker in server.workers("auto")) > 1
+    # The second may take for its first request, at which Trac opens all that it
+    # needs, as long as the other one for all the rest.
+    assert all(worker["requests"] for worker in server.workers("auto"))

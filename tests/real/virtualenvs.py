@@ -44,10 +44,11 @@ class InstallFailed(Exception):
 def virtualenv(
     name: str,
     *requirements: str,
+    python: str = sys.executable,
     cache: Path = CACHE,
     pip_env: Mapping[str, str] | None = None,
 ) -> Path:
-    """A virtual environment of our Python with *requirements*.
+    """A virtual environment of *python* with *requirements*.
 
     Made unless there is one with just these requirements and this Python.
     Scripts in it name its path, so it is made in its place and marked when it
@@ -58,26 +59,27 @@ def virtualenv(
     :raises IndexUnreachable: see there.
     :raises InstallFailed: see there.
     """
-    folder = cache / key(name, requirements)
-    python = folder / "bin" / "python"
+    folder = cache / key(name, requirements, python)
+    made = folder / "bin" / "python"
     cache.mkdir(exist_ok=True)
     with _locked(cache / "lock"):
         if not (folder / COMPLETE).exists():
             shutil.rmtree(folder, ignore_errors=True)
             try:
-                _make(folder)
+                _make(python, folder)
                 if requirements:
-                    _install(python, requirements, {**os.environ, **(pip_env or {})})
+                    _install(made, requirements, {**os.environ, **(pip_env or {})})
                 (folder / COMPLETE).touch()
             except BaseException:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
-    return python
+    return made
 
 
-def key(name: str, requirements: tuple[str, ...]) -> str:
+def key(name: str, requirements: tuple[str, ...], python: str = sys.executable) -> str:
     """The name of its folder: other requirements, or another Python, another one."""
-    told = "\n".join([sys.version, sys.base_prefix, *requirements])
+    which = sys.version if python == sys.executable else python
+    told = "\n".join([which, sys.base_prefix, *requirements])
     return f"{name}-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
 
 
@@ -89,10 +91,10 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _make(folder: Path) -> None:
+def _make(python: str, folder: Path) -> None:
     subprocess.run(
         # Our pip installs: to unpack one takes longer than all the rest.
-        [sys.executable, "-m", "venv", "--without-pip", str(folder)],
+        [python, "-m", "venv", "--without-pip", str(folder)],
         check=True,
         capture_output=True,
         timeout=PATIENCE,
