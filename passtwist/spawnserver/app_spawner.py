@@ -46,15 +46,6 @@ class AppSpawner(Layer):
         self._loaded: Optional[LoadedApp] = None
         self._refused: Optional[FailedRecord] = None
 
-    def run(self) -> Optional[Task]:
-        """See `Layer.run`."""
-        task = super().run()
-        if self._refused is not None:
-            # Those that came while the app was loading are told, too.
-            while self.hear_from_above():
-                pass
-        return task
-
     def refusal(
         self, request: SpawnRequest, journal: Journal
     ) -> Optional[FailedRecord]:
@@ -64,9 +55,11 @@ class AppSpawner(Layer):
             try:
                 self._loaded = self._load(request, journal)
             except BaseException as error:  # noqa: BLE001 - answered
-                # Also to those that wait behind this one; the layer
-                # above makes another spawner for the next.
+                # Also to those that wait behind this one.  Who comes later may
+                # know of the error and have mended the app: another spawner is
+                # made for them.
                 self._refused = self._blame(request, error, journal)
+                self.gather()
                 self.stop()
         return self._refused
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import array
 import errno
 import os
+import select
 import socket
 from collections import deque
 from typing import Any, Deque, Dict, List, Mapping, Optional, Tuple
@@ -58,6 +59,13 @@ class Channel:
     def is_full(self) -> bool:
         """The other end has not read for long; send nothing more for now."""
         return len(self._queue) >= MAX_QUEUED
+
+    @property
+    def is_abandoned(self) -> bool:
+        """The other end is closed, whatever there still is to receive."""
+        poll = select.poll()
+        poll.register(self._socket, 0)  # for POLLHUP, which always counts
+        return bool(poll.poll(0))
 
     def send(
         self, kind: str, body: Mapping[str, Any], fds: Optional[Dict[str, int]] = None

@@ -152,6 +152,14 @@ class Layer:
             self._take(message, descriptors)
         return bool(arrivals)
 
+    def gather(self) -> None:
+        """Take what has come, to be worked on after the present message."""
+        while True:
+            arrivals = self.above.receive()
+            if not arrivals:
+                return
+            self._inbox.extend(arrivals)
+
     def _take(self, message: Message, descriptors: Dict[str, int]) -> None:
         if message.kind == "spawn":
             self._spawn(message, descriptors)
@@ -217,6 +225,10 @@ class Layer:
     ) -> Optional[ChildLayer]:
         key = key_of(kind, request)
         child = self.children.find(key)
+        if child is not None and child.channel.is_abandoned:
+            # Its end is still to be heard of.
+            self._out_of_service(child)
+            child = None
         if child is None:
             child = self.start_layer(kind, request, journal, own)
             if child is not None:
@@ -263,7 +275,7 @@ class Layer:
         arrivals = child.channel.receive()
         if arrivals is None:
             # It is ending, or it is of no use any more.
-            self._selector.unregister(child.channel)
+            self._out_of_service(child)
             child.kill()
             return
         for message, descriptors in arrivals:
@@ -293,6 +305,15 @@ class Layer:
             },
         )
 
+    def _out_of_service(self, child: ChildLayer) -> None:
+        """The next spawn goes to another, even before this one is reaped."""
+        self.children.retire(lambda one: one is child)
+        self._stop_listening(child)
+
+    def _stop_listening(self, child: ChildLayer) -> None:
+        self._selector.unregister(child.channel)
+        child.channel.close()
+
     def _retire(self, message: Message) -> None:
         app = message.body.get("app")
         # Only the spawners that are older than this generation, if it is given.
@@ -306,8 +327,7 @@ class Layer:
             )
 
         for child in self.children.retire(is_meant):
-            self._selector.unregister(child.channel)
-            child.channel.close()
+            self._stop_listening(child)
         for child in self.children:
             if child.kind == FRAMEWORK:
                 child.channel.send("retire", message.body)
