@@ -191,9 +191,11 @@ def _check_room(pool: Pool, now: float) -> None:
     if line.homeless:
         idle = pool._staffing.idle.first()
         _must(idle is None, f"worker {idle and idle.id} is idle, an app has none")
-    if line.is_pressing:
-        idle = pool._staffing.surplus.first()
-        _must(idle is None, f"worker {idle and idle.id} is spare, an app has waiters")
+    spare = pool._staffing.surplus.first()
+    if line.is_pressing and spare is not None:
+        time = spare.idle_since + pool.limits.fair_turn
+        is_young = time > now and pool._alarms.is_set_by(None, time)
+        _must(is_young, f"worker {spare.id} is spare, an app has waiters")
 
 
 def _check_alarms(pool: Pool, now: float) -> None:

@@ -20,7 +20,8 @@ class PoolLimits:
     :ivar spawner_idle_time: how long the spawners of an app are kept after
         its last worker is gone; 0 for ever.
     :ivar fair_turn: how long a worker that has more to do keeps its place
-        against an app that has requests and no worker at all.
+        against an app that has requests and no worker at all, and an idle one
+        against an app that has workers and wants more.
     :ivar first_back_off: the wait after the first failed spawn of an app.
     :ivar longest_back_off: the wait doubles with each failure up to this.
     """

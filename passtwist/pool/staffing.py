@@ -98,12 +98,28 @@ class Staffing:
         if group.waits_as is Need.HOMELESS:
             victim = self.idle.first()
         elif group.waits_as is Need.GROWING:
-            victim = self.surplus.first()
+            victim = self._spare(now)
         else:
             victim = None
         if victim is not None:
             self.evict(victim, group, now)
         return victim is not None
+
+    def _spare(self, now: float) -> Worker | None:
+        """The longest idle worker above its app's minimum, if it may be taken.
+
+        Only after a turn without a session: between two requests of its own
+        app every worker is idle for a moment, and two busy apps would take
+        each other's workers for ever, a spawn each time.
+        """
+        worker = self.surplus.first()
+        if worker is None:
+            return None
+        time = worker.idle_since + self._limits.fair_turn
+        if time <= now:
+            return worker
+        self._upkeep.arm_pool(time)
+        return None
 
     def _start(self, group: Group, now: float) -> None:
         self.last_number += 1

@@ -64,14 +64,31 @@ def test_an_app_that_grows_takes_only_what_others_can_spare(make_scene):
     scene.add("b")
     scene.hire("a", 2)
     scene.hire("b", 1)
+    scene.wait(1)
     scene.ask("t1", "b")
     scene.ask("t2", "b")
     assert scene.orders == [stop_for(1, "b"), StartSpawn(4, "b", 0)]
     scene.ready(4)
     scene.ask("t3", "b")
-    assert scene.orders == []
+    assert scene.wait(10) == []
     assert scene.pool.view().apps[1].waits_for_room == "growing"
     assert scene.states("a") == {1: "stopping", 2: "idle"}
+
+
+def test_an_app_that_grows_takes_nothing_that_was_busy_a_moment_ago(make_scene):
+    """Two busy apps would take each other's workers for ever."""
+    scene = make_scene(max_pool_size=3)
+    scene.add("a")
+    scene.add("b")
+    scene.hire("a", 2)
+    scene.hire("b", 1)
+    scene.ask("t1", "b")
+    scene.ask("t2", "b")
+    assert scene.orders == []
+    assert scene.wait(0.5) == []
+    scene.end(scene.ask("t3", "a"))
+    assert scene.wait(0.4) == [], "the other one was idle for 0.9 s"
+    assert scene.wait(0.1) == [stop_for(2, "b"), StartSpawn(4, "b", 0)]
 
 
 def test_a_minimum_is_never_restored_by_evicting(make_scene):
