@@ -111,13 +111,11 @@ class AppSettings:
         TextList(checks.url_path),
         [],
         "paths to GET inside the app spawner before it forks",
-        effective=False,
     )
     freeze: str = setting(
         Choice("gc", "off", "immortal"),
         "gc",
         "how the loaded heap is kept shared between workers",
-        effective=False,
     )
     env: tuple[tuple[str, str], ...] = setting(
         Table(checks.variable, Text()), {}, "environment variables for its processes"

@@ -298,7 +298,9 @@ class Exchange:
             length = 0
         if self._framing == _CHUNKED:
             framing = b"Transfer-Encoding: chunked\r\n"
-        elif length is not None and status != 204:
+        elif length is not None and status not in (204, 304):
+            # RFC 9110 section 8.6: in a 304 it would have to be that of the
+            # 200, which apps that say 0 there do not mean.
             framing = b"Content-Length: %d\r\n" % length
         else:
             framing = b""

@@ -196,7 +196,7 @@ def test_an_app_that_says_everything(app, registry):
 
 def test_keys_without_effect_change_nothing(app, registry):
     """As their warning says."""
-    changed = attrs.evolve(app, freeze="immortal", warmup=("/",), memory_limit=1)
+    changed = attrs.evolve(app, memory_limit=1, max_requests=5)
     server = ServerSettings()
     assert resolve(changed, server, registry) == resolve(app, server, registry)
 
