@@ -9,7 +9,7 @@ import atexit
 import os
 import threading
 import traceback
-from typing import NoReturn
+from typing import NoReturn, Optional
 
 from passtwist import lifecycle
 from passtwist.worker.answers import print_error
@@ -40,6 +40,24 @@ def leave(status: int = 0) -> NoReturn:
     # Private, but there since Python 3.0, and the only way to run them
     # without ending the interpreter.  Logs what they raise by itself.
     atexit._run_exitfuncs()
+    flush_streams()
+    os._exit(status)
+
+
+def leave_copy(error: Optional[BaseException] = None) -> NoReturn:
+    """End a process that the app has forked and that came back to us.
+
+    Without ``worker_stopping`` and atexit: they are the worker's, which lives.
+
+    :param error: what the app raised in it; SystemExit names the status.
+    """
+    status = 0 if error is None else 1
+    if isinstance(error, SystemExit):
+        code = error.code
+        status = code & 0xFF if isinstance(code, int) else int(code is not None)
+    elif error is not None:
+        trace = traceback.format_exception(type(error), error, error.__traceback__)
+        print_error("passtwist: in a process forked by the app: " + "".join(trace))
     flush_streams()
     os._exit(status)
 

@@ -55,6 +55,7 @@ def start_serving(
         half = WsgiHalf(application, multithread=threads > 1)
         server = Server(listener, page, half, threads)
         signals.settle_worker(server.stop)
+        os.register_at_fork(after_in_child=server.become_copy)
         for listener_function in lifecycle.listeners("worker_started"):
             listener_function()
     journal.ready(PROTOCOL, threads)

@@ -26,6 +26,7 @@ from passtwist.wire.scoreboard import (
 )
 from passtwist.wire.session import encode_ready
 from passtwist.worker.answers import print_error
+from passtwist.worker.leaving import leave_copy
 from passtwist.worker.requests import Request, RequestReader
 
 # accept() out of descriptors: the app holds them; look again after this.
@@ -59,6 +60,7 @@ class Server:
         self._threads = threads
         self._connections: Dict[int, socket.socket] = {}
         self._is_stopping = False
+        self._is_copy = False
 
     def serve(self) -> None:
         """Serve until `stop` was called and every request is answered."""
@@ -91,6 +93,18 @@ class Server:
         _shut(self._listener, socket.SHUT_RDWR)
         for connection in tuple(self._connections.values()):
             _shut(connection, socket.SHUT_RD)
+
+    def become_copy(self) -> None:
+        """This process was forked by the app: it is no worker.
+
+        Its sockets are the worker's, which goes on answering: what a copy sent
+        would be taken for the answer to somebody else's request, and what it
+        read would be answered twice.
+        """
+        self._is_copy = self._is_stopping = True
+        self._listener.close()
+        for connection in self._connections.values():
+            connection.close()
 
     def _serve_slot_or_die(self, slot: int) -> None:
         try:
@@ -136,6 +150,8 @@ class Server:
                 page[number_at] = request[0]
                 page[state_at] = RUNNING
                 is_usable = answer(connection, request)
+                if self._is_copy:
+                    leave_copy()
                 page[requests_at] += 1
                 page[state_at] = IDLE
                 request = read() if is_usable else None

@@ -11,6 +11,7 @@ inherit that.
 from __future__ import annotations
 
 import faulthandler
+import os
 import signal
 from types import FrameType
 from typing import Callable, Optional
@@ -41,21 +42,26 @@ def reset() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
-def _do_nothing(_number: int, _frame: Optional[FrameType]) -> None:
-    """Be interrupted, go on."""
-
-
 def settle_worker(on_term: Callable[[], None]) -> None:
     """The dispositions of a worker that serves.
+
+    In a process that the app forks off it they are the default ones: with the
+    worker's, `multiprocessing.Process.terminate` would not end it.  They are
+    set only when a signal comes, because one that came between the fork and
+    that would be lost.
 
     :param on_term: called in the main thread, between two instructions of
         whatever runs there; must not wait for anything.
     """
+    worker = os.getpid()
 
-    def handle_term(_number: int, _frame: Optional[FrameType]) -> None:
-        on_term()
+    def handle(number: int, _frame: Optional[FrameType]) -> None:
+        if os.getpid() != worker:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        elif number == signal.SIGTERM:
+            on_term()
 
-    signal.signal(signal.SIGTERM, handle_term)
-    signal.signal(signal.SIGINT, _do_nothing)
-    signal.signal(signal.SIGHUP, _do_nothing)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, handle)
     faulthandler.register(signal.SIGUSR2, file=2, all_threads=True)

@@ -5,6 +5,7 @@ Runs in: workers.  PEP 3333, and `wsgi.early_hints` as other servers have it.
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 import traceback
@@ -13,6 +14,7 @@ from typing import Any, Callable, Dict, Iterable, Iterator, Tuple
 
 from passtwist.worker.answers import Answer, ControllerGone, print_error
 from passtwist.worker.heads import BrokenAnswer
+from passtwist.worker.leaving import leave_copy
 from passtwist.worker.requests import Request
 
 # A WSGI app's own type can't be said better in PEP 3333's terms.
@@ -55,6 +57,7 @@ class WsgiHalf:
     def __init__(self, application: Application, multithread: bool) -> None:
         self._application = application
         self._holds_end = False
+        self._pid = os.getpid()
         self._common: Dict[str, Any] = {
             "wsgi.version": VERSION,
             "wsgi.url_scheme": "http",
@@ -95,6 +98,8 @@ class WsgiHalf:
             return False
         except BaseException as error:  # noqa: BLE001 - logged and answered
             # Whatever an app raises, SystemExit too, is one failed request.
+            if os.getpid() != self._pid:
+                leave_copy(error)
             return _apologise(answer, error, place)
         finally:
             if result is not None:
