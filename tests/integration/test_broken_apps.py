@@ -16,6 +16,17 @@ def application(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"mended"]
 """
+PRINTS = (
+    """
+import sys
+
+for number in range(600):
+    print("%06d" % number, "x" * 4000)
+    sys.stderr.write("%06d " % number + "y" * 4000 + "\\n")
+sys.stdout.write("z" * 200_000)
+"""
+    + WORKS
+)
 SECRET = "do-not-tell"
 TIMEOUT = 1.0  # seconds; for the app that hangs
 
@@ -83,6 +94,9 @@ def sites(tmp_path_factory, method):
     """Each broken app twice: as a developer and as a visitor sees it."""
     folder = tmp_path_factory.mktemp("broken")
     found = {"works": Site(folder, "works", spawn_method=method)}
+    for name, code in (("mended", "import no_such_module\n"), ("prints", PRINTS)):
+        found[name] = Site(folder, name, base_uri=f"/{name}", spawn_method=method)
+        found[name].write("passenger_wsgi.py", code)
     for kind, broken in BROKEN.items():
         for environment in ("development", "production"):
             name = f"{kind}-{environment}"
@@ -161,40 +175,25 @@ def test_the_other_apps_of_the_server_are_untouched(server):
     assert (app["state"], app["last_spawn_error"]) == ("ready", None)
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_a_mended_app_serves_once_its_back_off_has_passed(tmp_path, method):
+def test_a_mended_app_serves_once_its_back_off_has_passed(server, sites):
     """Nothing has to be restarted."""
-    site = Site(tmp_path, spawn_method=method)
-    site.write("passenger_wsgi.py", "import no_such_module\n")
-    with serve(tmp_path, site) as server:
-        assert server.get("/").status in (500, 503)
-        site.write("passenger_wsgi.py", WORKS)
-        page = wait_until(
-            lambda: page if (page := server.get("/")).status == 200 else None,
-            "the mended app",
-        )
-        assert page.text == "mended"
-        app = server.app("probe")
-        assert (app["state"], app["last_spawn_error"]) == ("ready", None)
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_an_app_may_print_five_megabytes_while_it_loads(tmp_path, method):
-    """To both streams, with and without line ends: it is logged, and it works."""
-    site = Site(tmp_path, spawn_method=method)
-    site.write(
-        "passenger_wsgi.py",
-        "import sys\n"
-        "for number in range(600):\n"
-        "    print('%06d' % number, 'x' * 4000)\n"
-        "    sys.stderr.write('%06d ' % number + 'y' * 4000 + '\\n')\n"
-        "sys.stdout.write('z' * 200_000)\n" + WORKS,
+    assert server.get("/mended/").status in (500, 503)
+    sites["mended"].write("passenger_wsgi.py", WORKS)
+    page = wait_until(
+        lambda: page if (page := server.get("/mended/")).status == 200 else None,
+        "the mended app",
     )
-    with serve(tmp_path, site) as server:
-        assert server.get("/").text == "mended"
-        log = server.wait_for_log("output: " + "z" * 8000)
-        assert log.count("xxxx\n") == log.count("yyyy\n") == 600
-        assert log.count("z" * 8000) >= 20
+    assert page.text == "mended"
+    app = server.app("mended")
+    assert (app["state"], app["last_spawn_error"]) == ("ready", None)
+
+
+def test_an_app_may_print_five_megabytes_while_it_loads(server):
+    """To both streams, with and without line ends: it is logged, and it works."""
+    assert server.get("/prints/").text == "mended"
+    log = server.wait_for_log("output: " + "z" * 8000)
+    assert log.count("xxxx\n") == log.count("yyyy\n") == 600
+    assert log.count("z" * 8000) >= 20
 
 
 def test_a_root_that_does_not_exist_is_named(tmp_path):

@@ -7,18 +7,71 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+import pytest
+
 from passtwist.testing.waiting import wait_until
 from tests.integration.sites import Site, serve
 
+# Apps that do not meet, because the pool has room for all of them; each is one
+# test's own, named for it.
+SITES = {
+    "on-demand": {"min_instances": 2},
+    "prestart": {"prestart": True, "min_instances": 2},
+    "second": {},
+    "in-order": {"max_instances": 1},
+    "full-queue": {"max_instances": 1, "max_queue_size": 2},
+    "too-long": {"max_instances": 1, "max_queue_time": "100ms", "prestart": True},
+    "slow-reader": {"max_instances": 1},
+    "slow-sender": {"max_instances": 1},
+    "left-waiting": {"max_instances": 1},
+    "left-running": {"max_instances": 1},
+    "endless": {"max_instances": 1},
+}
+ENDLESS = """
+import time
 
-def states(server, name="probe"):
+def endless():
+    while True:
+        yield b"x" * 1000
+        time.sleep(0.005)
+
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return endless() if environ["PATH_INFO"] == "/endless" else [b"done"]
+"""
+
+
+@pytest.fixture(scope="module")
+def sites(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sites")
+    found = {
+        name: Site(folder, name, base_uri=f"/{name}", **keys)
+        for name, keys in SITES.items()
+    }
+    found["endless"].write("passenger_wsgi.py", ENDLESS)
+    return found
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, sites):
+    """For the apps of SITES."""
+    folder = tmp_path_factory.mktemp("server")
+    with serve(folder, *sites.values(), max_pool_size=40) as running:
+        yield running
+
+
+def states(server, name):
     return sorted(worker["state"] for worker in server.workers(name))
 
 
-def wait_for_states(server, *expected, name="probe"):
+def wait_for_states(server, name, *expected):
     wait_until(
         lambda: states(server, name) == sorted(expected), f"{name} to have {expected}"
     )
+
+
+def wait_for_queue(server, name, count):
+    wait_until(lambda: server.app(name)["queue"] == count, f"{count} queued for {name}")
 
 
 @contextmanager
@@ -38,51 +91,139 @@ def held(server, site, *gates):
         assert [answer.result(30).text for answer in answers] == list(gates)
 
 
-def test_an_app_has_no_worker_before_its_first_request(tmp_path):
+def test_an_app_has_no_worker_before_its_first_request(server, sites):
     """On demand, and then as many as min_instances."""
-    site = Site(tmp_path, min_instances=2)
-    other = Site(tmp_path, "other", base_uri="/other")
-    with serve(tmp_path, site, other) as server:
-        app = server.app("probe")
-        assert (app["state"], app["workers"], app["queue"]) == ("stopped", [], 0)
-        assert server.get("/").status == 200
-        wait_for_states(server, "idle", "idle")
-        assert server.app("probe")["state"] == "ready"
-        assert server.app("other")["state"] == "stopped"
-        pool = server.status()["pool"]
-        assert pool == {"max_pool_size": 6, "capacity_used": 2, "busy": 0, "queue": 0}
+    app = server.app("on-demand")
+    assert (app["state"], app["workers"], app["queue"]) == ("stopped", [], 0)
+    assert server.get("/on-demand/").status == 200
+    wait_for_states(server, "on-demand", "idle", "idle")
+    assert server.app("on-demand")["state"] == "ready"
 
 
-def test_prestart_starts_the_minimum_at_boot(tmp_path):
+def test_prestart_starts_the_minimum_at_boot(server):
     """Nobody has to ask first."""
-    with serve(tmp_path, Site(tmp_path, prestart=True, min_instances=2)) as server:
-        wait_for_states(server, "idle", "idle")
-        assert [worker["requests"] for worker in server.workers("probe")] == [0, 0]
+    wait_for_states(server, "prestart", "idle", "idle")
+    assert [worker["requests"] for worker in server.workers("prestart")] == [0, 0]
 
 
-def test_a_second_worker_starts_when_the_first_is_busy(tmp_path):
+def test_a_second_worker_starts_when_the_first_is_busy(server, sites):
     """And the request that made it start is answered while the first still runs."""
-    site = Site(tmp_path)
-    with serve(tmp_path, site) as server, held(server, site, "a"):
-        assert server.get("/").status == 200
-        wait_for_states(server, "busy", "idle")
+    with held(server, sites["second"], "a"):
+        assert server.get("/second/").status == 200
+        wait_for_states(server, "second", "busy", "idle")
 
 
-def test_max_instances_holds_and_the_queue_keeps_its_order(tmp_path):
+def test_max_instances_holds_and_the_queue_keeps_its_order(server, sites):
     """Requests wait, in the order in which they came."""
-    site = Site(tmp_path, max_instances=1)
-    with serve(tmp_path, site) as server, ThreadPoolExecutor(5) as clients:
+    site = sites["in-order"]
+    with ThreadPoolExecutor(5) as clients:
         waiting = []
         with held(server, site, "a"):
             for number in range(5):
-                waiting.append(clients.submit(server.get, f"/note?text={number}"))
-                wait_until(
-                    lambda count=number + 1: server.app("probe")["queue"] == count,
-                    "the queued request",
-                )
-            assert states(server) == ["busy"]
+                path = f"/in-order/note?text={number}"
+                waiting.append(clients.submit(server.get, path))
+                wait_for_queue(server, "in-order", number + 1)
+            assert states(server, "in-order") == ["busy"]
         assert [answer.result(30).status for answer in waiting] == [200] * 5
     assert site.notes() == ["begun a", "ended a", "0", "1", "2", "3", "4"]
+
+
+def test_a_full_queue_is_answered_503_at_once(server, sites):
+    """With Retry-After; those in the queue are served."""
+    site = sites["full-queue"]
+    with ThreadPoolExecutor(2) as clients:
+        with held(server, site, "a"):
+            queued = [clients.submit(server.get, "/full-queue/") for _ in range(2)]
+            wait_for_queue(server, "full-queue", 2)
+            refused = server.get("/full-queue/note?text=refused")
+            assert refused.status == 503
+            assert int(refused.headers["Retry-After"]) > 0
+        assert [answer.result(30).status for answer in queued] == [200, 200]
+    assert server.get("/full-queue/").status == 200
+    assert site.notes() == ["begun a", "ended a"]
+
+
+def test_a_request_that_waits_too_long_is_answered_504(server, sites):
+    """After max_queue_time; the app never sees it."""
+    # A start takes longer than that, and would be waited for in vain.
+    wait_for_states(server, "too-long", "idle")
+    with held(server, sites["too-long"], "a"):
+        assert server.get("/too-long/note?text=late").status == 504
+    assert server.get("/too-long/").status == 200
+    assert sites["too-long"].notes() == ["begun a", "ended a"]
+
+
+def test_a_slow_reader_does_not_hold_a_worker(server):
+    """A big response goes to the controller; its worker serves others meanwhile."""
+    size = 20_000_000
+    with server.connect() as slow:
+        slow.sendall(
+            b"GET /slow-reader/big?size=%d HTTP/1.1\r\nHost: x\r\n"
+            b"Connection: close\r\n\r\n" % size
+        )
+        head = slow.recv(100)
+        assert head.startswith(b"HTTP/1.1 200 ")
+        # It has taken a hundred bytes, and the only worker is free for others.
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, 30)
+        for _ in range(20):
+            connection.request("GET", "/slow-reader/")
+            assert connection.getresponse().read() == b"hello from slow-reader"
+        connection.close()
+        (worker,) = server.workers("slow-reader")
+        assert worker["requests"] == 21
+        received = len(head)
+        while piece := slow.recv(1 << 20):
+            received += len(piece)
+        assert received > size
+
+
+def test_a_slow_sender_does_not_hold_a_worker(server, sites):
+    """Its body is read whole before one is taken."""
+    with server.connect() as slow:
+        slow.sendall(
+            b"POST /slow-sender/note?text=slow HTTP/1.1\r\nHost: x\r\n"
+            b"Content-Length: 10\r\nConnection: close\r\n\r\n12345"
+        )
+        for number in range(5):
+            assert server.get(f"/slow-sender/note?text={number}").status == 200
+        slow.sendall(b"67890")
+        assert slow.recv(100).startswith(b"HTTP/1.1 200 ")
+    assert sites["slow-sender"].notes() == ["0", "1", "2", "3", "4", "slow"]
+
+
+def test_a_client_that_leaves_while_it_waits_never_reaches_the_app(server, sites):
+    """Its request is taken from the queue."""
+    site = sites["left-waiting"]
+    with held(server, site, "a"):
+        with server.connect() as client:
+            client.sendall(b"GET /left-waiting/note?text=x HTTP/1.1\r\nHost: x\r\n\r\n")
+            wait_for_queue(server, site.name, 1)
+        wait_for_queue(server, site.name, 0)
+    assert server.get("/left-waiting/note?text=after").status == 200
+    assert site.notes() == ["begun a", "ended a", "after"]
+
+
+def test_a_client_that_leaves_while_its_request_runs_frees_the_worker(server, sites):
+    """The request is finished, its answer goes to nobody, the next one is right."""
+    site = sites["left-running"]
+    with server.connect() as client:
+        client.sendall(b"GET /left-running/wait?gate=a HTTP/1.1\r\nHost: x\r\n\r\n")
+        site.wait_for_notes("begun a")
+    site.open_gate("a")
+    assert server.get("/left-running/note?text=after").text == "after"
+    (worker,) = server.workers(site.name)
+    assert worker["requests"] == 2
+    assert site.notes() == ["begun a", "ended a", "after"]
+
+
+def test_an_endless_response_ends_when_its_client_leaves(server):
+    """The worker sees the end and is free again."""
+    with server.connect() as client:
+        client.sendall(b"GET /endless/endless HTTP/1.1\r\nHost: x\r\n\r\n")
+        received = 0
+        while received < 10_000:
+            received += len(client.recv(65536))
+    assert server.get("/endless/").text == "done"
 
 
 def test_when_the_pool_is_full_the_longest_idle_worker_gives_way(tmp_path):
@@ -115,36 +256,9 @@ def test_an_app_waits_for_room_when_all_workers_of_the_others_are_busy(tmp_path)
     ):
         with held(server, first, "a"):
             answer = client.submit(server.get, "/second/")
-            wait_until(lambda: server.app("second")["queue"] == 1, "the queue")
+            wait_for_queue(server, "second", 1)
             assert server.workers("second") == []
         assert answer.result(30).text == "hello from second"
-
-
-def test_a_full_queue_is_answered_503_at_once(tmp_path):
-    """With Retry-After; those in the queue are served."""
-    site = Site(tmp_path, max_instances=1, max_queue_size=2)
-    with serve(tmp_path, site) as server, ThreadPoolExecutor(2) as clients:
-        with held(server, site, "a"):
-            queued = [clients.submit(server.get, "/") for _ in range(2)]
-            wait_until(lambda: server.app("probe")["queue"] == 2, "a full queue")
-            refused = server.get("/note?text=refused")
-            assert refused.status == 503
-            assert int(refused.headers["Retry-After"]) > 0
-        assert [answer.result(30).status for answer in queued] == [200, 200]
-        assert "refused" not in site.notes()
-        assert server.get("/").status == 200
-
-
-def test_a_request_that_waits_too_long_is_answered_504(tmp_path):
-    """After max_queue_time; the app never sees it."""
-    site = Site(tmp_path, max_instances=1, max_queue_time="100ms", prestart=True)
-    with serve(tmp_path, site) as server:
-        # A start takes longer than that, and would be waited for in vain.
-        wait_for_states(server, "idle")
-        with held(server, site, "a"):
-            assert server.get("/note?text=late").status == 504
-        assert server.get("/").status == 200
-    assert site.notes() == ["begun a", "ended a"]
 
 
 def test_idle_workers_above_the_minimum_leave_and_the_minimum_stays(tmp_path):
@@ -153,98 +267,10 @@ def test_idle_workers_above_the_minimum_leave_and_the_minimum_stays(tmp_path):
     with serve(tmp_path, site, pool_idle_time="300ms") as server:
         with held(server, site, "a", "b", "c"):
             assert len(server.workers("probe")) == 3
-        wait_for_states(server, "idle")
+        wait_for_states(server, "probe", "idle")
         log = server.wait_for_log("was idle for")
         assert "Traceback" not in log
         assert server.get("/").status == 200
-
-
-def test_a_slow_reader_does_not_hold_a_worker(tmp_path):
-    """A big response goes to the controller; its worker serves others meanwhile."""
-    size = 20_000_000
-    site = Site(tmp_path, max_instances=1)
-    with serve(tmp_path, site) as server, server.connect() as slow:
-        slow.sendall(
-            b"GET /big?size=%d HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % size
-        )
-        head = slow.recv(100)
-        assert head.startswith(b"HTTP/1.1 200 ")
-        # It has taken a hundred bytes, and the only worker is free for others.
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, 30)
-        for _ in range(20):
-            connection.request("GET", "/")
-            assert connection.getresponse().read() == b"hello from probe"
-        connection.close()
-        (worker,) = server.workers("probe")
-        assert worker["requests"] >= 21
-        received = len(head)
-        while piece := slow.recv(1 << 20):
-            received += len(piece)
-        assert received > size
-
-
-def test_a_slow_sender_does_not_hold_a_worker(tmp_path):
-    """Its body is read whole before one is taken."""
-    site = Site(tmp_path, max_instances=1)
-    with serve(tmp_path, site) as server, server.connect() as slow:
-        slow.sendall(
-            b"POST /note?text=slow HTTP/1.1\r\nHost: x\r\n"
-            b"Content-Length: 10\r\nConnection: close\r\n\r\n12345"
-        )
-        assert [server.get(f"/note?text={n}").status for n in range(5)] == [200] * 5
-        slow.sendall(b"67890")
-        assert slow.recv(100).startswith(b"HTTP/1.1 200 ")
-    assert site.notes() == ["0", "1", "2", "3", "4", "slow"]
-
-
-def test_a_client_that_leaves_while_it_waits_never_reaches_the_app(tmp_path):
-    """Its request is taken from the queue."""
-    site = Site(tmp_path, max_instances=1)
-    with serve(tmp_path, site) as server:
-        with held(server, site, "a"):
-            with server.connect() as client:
-                client.sendall(b"GET /note?text=left HTTP/1.1\r\nHost: x\r\n\r\n")
-                wait_until(lambda: server.app("probe")["queue"] == 1, "the queue")
-            wait_until(lambda: server.app("probe")["queue"] == 0, "an empty queue")
-        assert server.get("/note?text=after").status == 200
-    assert site.notes() == ["begun a", "ended a", "after"]
-
-
-def test_a_client_that_leaves_while_its_request_runs_frees_the_worker(tmp_path):
-    """The request is finished, its answer goes to nobody, the next one is right."""
-    site = Site(tmp_path, max_instances=1)
-    with serve(tmp_path, site) as server:
-        with server.connect() as client:
-            client.sendall(b"GET /wait?gate=a HTTP/1.1\r\nHost: x\r\n\r\n")
-            site.wait_for_notes("begun a")
-        site.open_gate("a")
-        assert server.get("/note?text=after").text == "after"
-        (worker,) = server.workers("probe")
-        assert worker["requests"] == 2
-    assert site.notes() == ["begun a", "ended a", "after"]
-
-
-def test_an_endless_response_ends_when_its_client_leaves(tmp_path):
-    """The worker sees the end and is free again."""
-    site = Site(tmp_path, max_instances=1)
-    site.write(
-        "passenger_wsgi.py",
-        "import time\n"
-        "def endless():\n"
-        "    while True:\n"
-        "        yield b'x' * 1000\n"
-        "        time.sleep(0.005)\n"
-        "def application(environ, start_response):\n"
-        "    start_response('200 OK', [('Content-Type', 'text/plain')])\n"
-        "    return endless() if environ['PATH_INFO'] == '/endless' else [b'done']\n",
-    )
-    with serve(tmp_path, site) as server:
-        with server.connect() as client:
-            client.sendall(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
-            received = 0
-            while received < 10_000:
-                received += len(client.recv(65536))
-        assert server.get("/").text == "done"
 
 
 def test_many_clients_at_once_all_get_their_own_answer(tmp_path):
