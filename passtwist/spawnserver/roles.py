@@ -41,10 +41,14 @@ def run(role: str, code: str) -> NoReturn:
     except BaseException:  # noqa: BLE001 - logged
         # Said on stderr, which is a pipe to the log: a process of the spawn
         # server must not go on as if it were the interpreter's main program.
-        traceback.print_exc()
         status = EXIT_INTERNAL
-    flush_streams()
-    os._exit(status)
+        traceback.print_exc()
+    finally:
+        try:
+            flush_streams()
+        finally:
+            # Whatever happened: the interpreter's own end would wait for threads.
+            os._exit(status)
 
 
 def _first_task(role: str, code: str) -> Task:

@@ -6,6 +6,7 @@ answer of ordinary size is one `sendall`.
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 from time import monotonic
@@ -233,5 +234,10 @@ def print_error(text: str) -> None:
     try:
         sys.stderr.write(text)
         sys.stderr.flush()
-    except (OSError, ValueError, AttributeError):
-        pass  # the app has closed or replaced it
+    except Exception:  # noqa: BLE001 - said all the same
+        # The app has closed it, or put something of its own in its place,
+        # which may raise anything and must not end the worker.
+        try:
+            os.write(2, text.encode("utf-8", "backslashreplace"))
+        except OSError:
+            pass  # closed as well

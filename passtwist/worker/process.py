@@ -75,5 +75,5 @@ def flush_streams() -> None:
         try:
             if stream is not None:
                 stream.flush()
-        except (OSError, ValueError, AttributeError):
+        except Exception:  # noqa: BLE001 - nothing to say it to
             pass  # closed, broken, or replaced by something that can't

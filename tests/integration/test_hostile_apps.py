@@ -6,7 +6,7 @@ import pytest
 
 from tests.integration.sites import Site, serve
 
-STREAMS = '''
+STREAMS = """
 import os, sys, threading, time
 
 
@@ -38,7 +38,7 @@ def application(environ, start_response):
     threading.Thread(target=time.sleep, args=(60,)).start()
     globals()[environ["PATH_INFO"][1:]]()
     raise ValueError("and nowhere to say it")
-'''
+"""
 
 
 @pytest.mark.parametrize("kind", ["replaced", "closed", "gone"])
