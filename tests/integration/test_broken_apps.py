@@ -108,6 +108,8 @@ def sites(tmp_path_factory, method):
                 environment=environment,
                 entry=broken.entry,
                 start_timeout=broken.start_timeout,
+                # Else each is tried again and again while the others are tested.
+                min_instances=0,
                 env={"API_SECRET": SECRET, "SHOWN": "shown"},
             )
             site.write("passenger_wsgi.py", broken.code)
@@ -160,12 +162,16 @@ def test_a_visitor_learns_nothing_but_that_it_does_not_work(server, sites, kind)
     server.wait_for_log(f"request {request_id} of {name}: {page.status}")
 
 
-def test_an_app_in_back_off_answers_at_once_without_a_spawn(server):
-    """The next visitors do not wait for the next attempt; the error is the same."""
-    page = server.get("/import-development/")
-    again = server.get("/import-development/")
-    assert again.status == page.status
-    assert "no_such_module" in again.text
+def test_an_app_in_back_off_answers_503_without_a_spawn(server):
+    """With Retry-After; visitors do not wait for the next attempt."""
+    page = wait_until(
+        lambda: (
+            page if (page := server.get("/import-development/")).status == 503 else None
+        ),
+        "an answer during the back-off",
+    )
+    assert int(page.headers["Retry-After"]) > 0
+    assert "no_such_module" in page.text
 
 
 def test_the_other_apps_of_the_server_are_untouched(server):
