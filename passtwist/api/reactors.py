@@ -25,7 +25,7 @@ class Reactor(Protocol):
         """Seconds of the reactor's clock."""
 
     def callLater(
-        self, delay: float, call: Callable[..., Any], *args: Any, **kw: Any
+        self, delay: float, call: Callable[..., Any], /, *args: Any, **kw: Any
     ) -> IDelayedCall:
         """Call in *delay* seconds."""
 
