@@ -78,6 +78,7 @@ class Connection(Selectable):
         self._paused = False
         self._discarding: IDelayedCall | None = None
         self._unsent = b""
+        self._has_more = False  # frames behind the one that is looked at
         self._reader = FrameReader(MAX_SESSION_PAYLOAD)
         self._recv = self._socket.recv
         self._send_now = self._socket.send
@@ -176,15 +177,19 @@ class Connection(Selectable):
                     self._finished(session)
                     session.responder.answer(head, body)
                     return
-            for kind, flags, payload in frames:
+            last = len(frames) - 1
+            for index, (kind, flags, payload) in enumerate(frames):
+                self._has_more = index < last
                 self._frame(kind, flags, payload)
+                if self._descriptor < 0:
+                    return
         except WireError as error:
             self._lose(f"the worker broke the session protocol: {error}")
 
     def _frame(self, kind: int, flags: int, payload: bytes) -> None:
         session = self._session
         if session is None:
-            if kind != READY or self.slot >= 0:
+            if kind != READY or self.slot >= 0 or self._has_more:
                 raise BadFrame(f"frame of type {kind} while no session is running")
             self.slot = decode_ready(payload)
             self._link.connection_ready(self)
@@ -225,9 +230,10 @@ class Connection(Selectable):
             self.resume()
         if self._discarding is not None:
             self._stop_discarding()
-        if self._unsent:
+        if self._unsent or self._has_more or self._reader.pending:
             # It answered before it had read the request: the rest of that
-            # would be taken for the next one.
+            # would be taken for the next one.  Or it says more than one
+            # answer: that would be taken for the answer to the next one.
             self.close()
             self._link.connection_lost(self, session)
         else:

@@ -20,10 +20,17 @@ from passtwist.service.connection import Connection
 from passtwist.wire.scoreboard import was_begun
 
 if TYPE_CHECKING:
+    from twisted.internet.interfaces import IDelayedCall
+
     from passtwist.api.interfaces import IWorker
     from passtwist.api.reactors import Reactor
     from passtwist.model import WorkerId
     from passtwist.service.session import Session
+
+
+# From its readiness until it has taken its connections, which takes a worker no
+# work: one that does not is stopped, or an app's thread keeps the interpreter.
+READY_WITHIN = 30.0  # seconds
 
 
 class Owner(Protocol):
@@ -62,20 +69,26 @@ class WorkerLink:
         self._owed = 0  # places in the pool whose connection was lost
         self._closed = False
         self._ready: Deferred[None] | None = None
+        self._patience: IDelayedCall | None = None
 
     def connect(self) -> Deferred[None]:
         """Open all connections; fires when each has said READY.
 
         Errbacks with OSError when the worker can't be reached, or leaves
-        before that.
+        before that, or after READY_WITHIN seconds.
         """
         result: Deferred[None] = Deferred()
         self._ready = result
+        self._patience = self._reactor.callLater(
+            READY_WITHIN,
+            self._fail_ready,
+            f"it did not take its connections within {READY_WITHIN:g} s",
+        )
         try:
             for _ in range(self.worker.concurrency):
                 self._open()
         except OSError as error:
-            self._ready = None
+            self._take_ready()
             self.close()
             result.errback(error)
         return result
@@ -119,7 +132,7 @@ class WorkerLink:
         else:
             self._next_waiting(connection)
         if self._ready is not None and len(self._idle) == self.worker.concurrency:
-            ready, self._ready = self._ready, None
+            ready = self._take_ready()
             ready.callback(None)
 
     def session_ended(self, connection: Connection) -> None:
@@ -211,6 +224,12 @@ class WorkerLink:
             self._owner.not_begun(session)
 
     def _fail_ready(self, reason: str) -> None:
+        if self._ready is not None:
+            self._take_ready().errback(ConnectionError(reason))
+
+    def _take_ready(self) -> Deferred[None]:
         ready, self._ready = self._ready, None
-        if ready is not None:
-            ready.errback(ConnectionError(reason))
+        if self._patience is not None and self._patience.active():
+            self._patience.cancel()
+        assert ready is not None
+        return ready

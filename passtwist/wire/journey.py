@@ -16,6 +16,7 @@ from typing import Any, Dict, Union
 
 from passtwist.errors import BadFrame
 from passtwist.model import SPAWN_FAILURES
+from passtwist.wire.scoreboard import SLOTS
 
 # A packet must fit a socket's send buffer (212,992 bytes by default).  What
 # can be long is cut by the writer, so that even text of which every character
@@ -166,5 +167,9 @@ def _check(record: Record) -> None:
         if not all(isinstance(item, str) for item in record.findings):
             raise BadFrame("journey record: findings %r" % (record.findings,))
     if isinstance(record, ReadyRecord):
-        if record.protocol not in ("session", "http") or record.concurrency < 1:
+        # So many connections are made; their slots are on the scoreboard's page.
+        if (
+            record.protocol not in ("session", "http")
+            or not 1 <= record.concurrency <= SLOTS
+        ):
             raise BadFrame("journey record: %r" % (record,))

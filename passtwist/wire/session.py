@@ -17,6 +17,7 @@ from typing import Dict, List, Sequence, Tuple
 
 from passtwist.errors import BadFrame, ForgedEnviron
 from passtwist.wire.frames import HEADER, MAX_SESSION_PAYLOAD, encode_frame
+from passtwist.wire.scoreboard import SLOTS
 
 START = 1
 BODY = 2
@@ -109,6 +110,8 @@ def decode_ready(payload: bytes) -> int:
     if len(payload) != 4:
         raise BadFrame("READY with %d bytes" % len(payload))
     (slot,) = _SLOT.unpack(payload)
+    if slot >= SLOTS:
+        raise BadFrame("READY with slot %d; a scoreboard has %d" % (slot, SLOTS))
     return int(slot)
 
 

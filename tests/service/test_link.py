@@ -9,7 +9,7 @@ import tempfile
 import pytest
 
 from passtwist.service.connection import DISCARD_SECONDS
-from passtwist.service.link import WorkerLink
+from passtwist.service.link import READY_WITHIN, WorkerLink
 from passtwist.service.session import Session
 from passtwist.wire.frames import encode_frame
 from passtwist.wire.session import (
@@ -114,6 +114,51 @@ def test_a_link_is_ready_when_each_connection_has_said_so(
         reactor.settle()
     assert ready == [None]
     link.close()
+
+
+def test_a_link_does_not_wait_for_ever_for_a_worker_to_be_ready(
+    reactor, gateway, make_worker
+):
+    """A worker that listens but takes no connection is no worker."""
+    link = WorkerLink(reactor, gateway, 1, make_worker())
+    failures = []
+    link.connect().addErrback(failures.append)
+    reactor.advance(READY_WITHIN - 0.1)
+    assert failures == []
+    reactor.advance(0.1)
+    (failure,) = failures
+    assert failure.check(OSError)
+    assert reactor.getDelayedCalls() == []
+
+
+@pytest.mark.parametrize(
+    "answer", [WHOLE, encode_response_start(HEAD, LAST)], ids=["body", "no body"]
+)
+@pytest.mark.parametrize(
+    "more",
+    [encode_response_start(b"200 OK\r\nA: evil\r\n", LAST), WHOLE, WHOLE[:-1]],
+    ids=["head", "whole", "cut"],
+)
+def test_what_a_worker_says_behind_an_answer_is_nobodys_answer(
+    linked, reactor, make_session, gateway, answer, more
+):
+    """The next session gets its own, on another connection."""
+    link, worker, (served,) = linked
+    first, second = make_session(), make_session()
+    gateway.waiting = [second]
+    link.run(first)
+    served.read_request()
+    served.send(answer + more)
+    reactor.settle()
+    assert first.responder.whole()[0] == HEAD
+    assert second.responder.calls == []
+    assert served.socket.recv(100) == b""
+    served = worker.accept()
+    reactor.settle()
+    served.read_request()
+    served.send(WHOLE)
+    reactor.settle()
+    assert second.responder.calls == [("answer", HEAD, b"hello")]
 
 
 def test_a_response_in_one_read_is_one_call(linked, reactor, make_session, gateway):

@@ -121,6 +121,7 @@ def test_a_failure_that_is_not_one_is_refused(change):
         {"t": "step", "who": "a", "pid": 1, "step": "s", "state": "done", "at": "1"},
         {"t": "ready", "pid": 1, "protocol": "gopher", "concurrency": 1},
         {"t": "ready", "pid": 1, "protocol": "session", "concurrency": 0},
+        {"t": "ready", "pid": 1, "protocol": "session", "concurrency": 129},
         {"t": "started", "who": "a"},
     ],
     ids=str,

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from passtwist.errors import BadFrame, ForgedEnviron
 from passtwist.wire import session
 from passtwist.wire.frames import MAX_SESSION_PAYLOAD, FrameReader
+from passtwist.wire.scoreboard import SLOTS
 
 TEXT = st.binary(max_size=40).map(lambda data: data.replace(b"\0", b"-"))
 KEYS = TEXT.filter(bool)
@@ -83,10 +84,17 @@ def test_the_length_of_a_body_file_comes_back(length):
     assert session.decode_body_file(data) == length
 
 
-@given(slot=st.integers(0, 2**32 - 1))
+@given(slot=st.integers(0, SLOTS - 1))
 def test_the_slot_of_a_connection_comes_back(slot):
     """READY says which part of the scoreboard belongs to it."""
     assert session.decode_ready(payload(session.encode_ready(slot))) == slot
+
+
+@given(slot=st.integers(SLOTS, 2**32 - 1))
+def test_a_slot_that_no_scoreboard_has_is_refused(slot):
+    """The controller would look for the request's number beyond the page."""
+    with pytest.raises(BadFrame):
+        session.decode_ready(payload(session.encode_ready(slot)))
 
 
 @pytest.mark.parametrize("decode", [session.decode_ready, session.decode_body_file])
