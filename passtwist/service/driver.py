@@ -202,14 +202,23 @@ class Driver:
     def _lives_on(self, number: WorkerId) -> None:
         running = self.workers[number]
         running.deadline = None
-        if running.worker is not None:
+        if running.link is not None and running.link.running:
+            # Somebody else asked it to leave, and it finishes what it has begun.
+            running.deadline = self._reactor.callLater(
+                DIE_WITHIN, self._lives_on, number
+            )
+        elif running.worker is not None:
             self.log.warn(
-                "worker {pid} of {app} lives on without its connections; killing it",
+                "worker {pid} of {app} lives on without its connections; "
+                "asking it to leave",
                 pid=running.worker.pid,
                 app=running.app,
             )
-            running.worker.kill()
             running.asked_to_leave = True
+            running.worker.terminate()
+            running.deadline = self._reactor.callLater(
+                LEAVE_WITHIN, self._too_slow, number, "its connections broke"
+            )
 
     def _exited(
         self, status: ExitStatus, number: WorkerId, running: RunningWorker

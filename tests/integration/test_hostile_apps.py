@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
+from passtwist.testing.processes import is_alive
+from passtwist.testing.waiting import wait_until
 from tests.integration.sites import Site, serve
 
 STREAMS = """
@@ -54,3 +61,23 @@ def test_an_app_without_proper_streams_fails_one_request_and_not_its_worker(
         assert server.get("/pid").text == worker
         assert server.stop() == 0
         server.wait_for_log(f"worker {worker} of probe exited with status 0\n")
+
+
+def test_a_worker_that_somebody_else_terminates_finishes_all_its_requests(tmp_path):
+    """Also when a thread of it that had nothing to do has left before."""
+    site = Site(tmp_path, threads=2)
+    with serve(tmp_path, site) as server, ThreadPoolExecutor(1) as client:
+        answer = client.submit(server.get, "/wait?gate=a")
+        site.wait_for_notes("begun a")
+        (worker,) = server.workers("probe")
+        os.kill(worker["pid"], signal.SIGTERM)
+        server.wait_for_log(f"worker {worker['pid']} of probe can't be reached")
+        successor = server.get("/pid").text
+        assert successor != str(worker["pid"])
+        # Longer than the moment that a dying worker is given.
+        began = time.monotonic()
+        wait_until(lambda: time.monotonic() - began > 1.5, "that moment to pass")
+        site.open_gate("a")
+        assert answer.result(30).text == "a"
+        wait_until(lambda: not is_alive(worker["pid"]), "the worker to leave")
+        server.wait_for_log(f"worker {worker['pid']} of probe exited with status 0")

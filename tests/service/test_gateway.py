@@ -185,7 +185,10 @@ def test_a_request_that_was_not_begun_goes_to_another_worker(make_world, reactor
 def test_a_worker_that_closed_its_socket_is_killed_unless_it_dies_by_itself(
     make_world, reactor
 ):
-    """It most likely does, and then its death was not our doing."""
+    """It most likely does, and then its death was not our doing.
+
+    If it lives on, it gets the chance to leave in peace.
+    """
     world = make_world()
     world.ask()
     worker, (served,) = world.spawned()
@@ -194,7 +197,9 @@ def test_a_worker_that_closed_its_socket_is_killed_unless_it_dies_by_itself(
     reactor.settle()
     assert worker.asked == []
     reactor.advance(DIE_WITHIN)
-    assert worker.asked == ["kill"]
+    assert worker.asked == ["terminate"]
+    reactor.advance(LEAVE_WITHIN)
+    assert worker.asked == ["terminate", "kill"]
     worker.exit(ExitStatus(signal=9))
     assert reactor.getDelayedCalls() == []
 
