@@ -14,6 +14,7 @@ from twisted.logger import Logger
 
 from passtwist.api.selectable import Selectable
 from passtwist.errors import WireError
+from passtwist.spawning.descriptors import duplicate
 from passtwist.wire.control import Message, MessageReader, encode_message
 
 if TYPE_CHECKING:
@@ -52,11 +53,12 @@ class ControlChannel(Selectable):
         """Send a message; the descriptors are duplicated, the caller keeps its own.
 
         :returns: false when the other end is gone, which `on_lost` tells too.
+        :raises OSError: out of descriptors; nothing was sent.
         """
         if self._descriptor < 0:
             return False
         data = encode_message(kind, body, list(fds))
-        copies = [socket.dup(fd) for fd in fds.values()]
+        copies = list(duplicate(fds).values())
         self._queue.append((memoryview(data), copies))
         self._flush()
         return self._descriptor >= 0

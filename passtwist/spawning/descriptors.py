@@ -10,13 +10,18 @@ end.  Names are those of `passtwist.wire.control`.
 
 from __future__ import annotations
 
+import fcntl
 import mmap
 import os
 import socket
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from passtwist.model import WORKER
 from passtwist.wire.scoreboard import PAGE_SIZE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # Connections from the controller only: as many as the worker has threads, and
 # again as many while it replaces lost ones.
@@ -70,6 +75,22 @@ class SpawnDescriptors:
             os.unlink(self.socket_path)
         except FileNotFoundError:
             pass
+
+
+def duplicate(descriptors: Mapping[str, int]) -> dict[str, int]:
+    """Copies of *descriptors*, under the same names.
+
+    :raises OSError: out of descriptors; none is left open.
+    """
+    copies: dict[str, int] = {}
+    try:
+        for name, descriptor in descriptors.items():
+            copies[name] = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
+    except OSError:
+        for copy in copies.values():
+            os.close(copy)
+        raise
+    return copies
 
 
 def make(socket_path: str, layers: tuple[str, ...]) -> SpawnDescriptors:

@@ -9,6 +9,7 @@ import fcntl
 import os
 import socket
 import sys
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
@@ -16,7 +17,9 @@ from twisted.logger import Logger
 
 from passtwist.model import MANAGER
 from passtwist.spawning.channel import ControlChannel
+from passtwist.spawning.child import NotOurChild
 from passtwist.spawning.code_folder import BOOTSTRAP
+from passtwist.spawning.descriptors import duplicate
 from passtwist.spawning.output import Output
 from passtwist.wire.control import Message, spawn_request_to_body
 
@@ -86,27 +89,28 @@ class SpawnManager:
         """
         self._stopping = False
         self._started_at = self._reactor.seconds()
-        ours, theirs = socket.socketpair()
-        lifeline_read, self._lifeline = os.pipe2(os.O_CLOEXEC)
-        output_read, output_write = os.pipe2(os.O_CLOEXEC)
-        try:
-            pid = self._execute(theirs.fileno(), lifeline_read, output_write)
-        except OSError:
-            for descriptor in (self._lifeline, output_read):
-                os.close(descriptor)
-            ours.close()
-            raise
-        finally:
-            theirs.close()
-            os.close(lifeline_read)
-            os.close(output_write)
-        ours.setblocking(False)
-        os.set_blocking(output_read, False)
-        self._output = Output(self._reactor, output_read, "-", MANAGER)
+        with ExitStack() as theirs, ExitStack() as ours:
+            channel, their_channel = socket.socketpair()
+            ours.callback(channel.close)
+            theirs.callback(their_channel.close)
+            lifeline_read, lifeline = _pipe(theirs, ours)
+            output, output_write = _pipe(ours, theirs)
+            pid = self._execute(their_channel.fileno(), lifeline_read, output_write)
+            try:
+                self._child = self._children.adopt(pid, os.geteuid())
+            except NotOurChild as error:
+                # Out of descriptors.  It ends by the closing of its channel.
+                raise OSError(str(error)) from error
+            ours.pop_all()
+        channel.setblocking(False)
+        os.set_blocking(output, False)
+        self._lifeline = lifeline
+        self._output = Output(self._reactor, output, "-", MANAGER)
         self._output.pid = pid
-        self._child = self._children.adopt(pid, os.geteuid())
         self._child.when_exited().addCallback(self._exited, self._child)
-        self._channel = ControlChannel(self._reactor, ours, self._on_notice, self._lost)
+        self._channel = ControlChannel(
+            self._reactor, channel, self._on_notice, self._lost
+        )
         self.log.info("spawn manager started, pid {pid}", pid=pid)
         waiting, self._for_successor = self._for_successor, []
         for body, fds in waiting:
@@ -133,7 +137,8 @@ class SpawnManager:
     def spawn(self, request: SpawnRequest, fds: Mapping[str, int]) -> None:
         """Send a spawn down; what becomes of it is told by its handshake.
 
-        :raises ConnectionError: there is no manager at the moment.
+        :raises OSError: there is no manager at the moment (ConnectionError), or
+            no descriptors are left.
         """
         self.ensure_alive()
         if self._pause is not None:
@@ -141,8 +146,7 @@ class SpawnManager:
         body = spawn_request_to_body(request)
         if self._channel is None or not self._channel.send("spawn", body, fds):
             # It is dying: its successor, which starts when it is reaped, gets it.
-            copies = {name: os.dup(fd) for name, fd in fds.items()}
-            self._for_successor.append((body, copies))
+            self._for_successor.append((body, duplicate(fds)))
 
     def retire(self, app: str) -> None:
         """End the app spawners of *app*; without a manager there are none."""
@@ -151,14 +155,15 @@ class SpawnManager:
 
     def _execute(self, control: int, lifeline: int, output: int) -> int:
         """posix_spawn: cheap however large the controller has become."""
-        null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-        # Out of the way of the numbers that they are to get.
-        high = [
-            fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 16)
-            for descriptor in (null, output, control, lifeline)
-        ]
-        null_high, output_high, control_high, lifeline_high = high
-        try:
+        with ExitStack() as open_ones:
+            null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+            open_ones.callback(os.close, null)
+            high = []
+            for descriptor in (null, output, control, lifeline):
+                # Out of the way of the numbers that they are to get.
+                high.append(fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 16))
+                open_ones.callback(os.close, high[-1])
+            null_high, output_high, control_high, lifeline_high = high
             return os.posix_spawn(
                 self._python,
                 # Isolated, without site: nothing but the standard library.
@@ -179,10 +184,6 @@ class SpawnManager:
                 ],
                 setsid=True,
             )
-        finally:
-            os.close(null)
-            for descriptor in high:
-                os.close(descriptor)
 
     def _lost(self) -> None:
         """The channel broke: it died, or spoke nonsense and must die."""
@@ -241,6 +242,14 @@ class SpawnManager:
         for _body, fds in self._for_successor:
             _close_all(fds)
         self._for_successor.clear()
+
+
+def _pipe(of_reader: ExitStack, of_writer: ExitStack) -> tuple[int, int]:
+    """A new pipe; each end is closed by the stack of whom it is for."""
+    read, write = os.pipe2(os.O_CLOEXEC)
+    of_reader.callback(os.close, read)
+    of_writer.callback(os.close, write)
+    return read, write
 
 
 def _close_all(fds: Mapping[str, int]) -> None:
