@@ -39,6 +39,7 @@ lint: $(BIN)/ready-to-test ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy plugins/passtwist-bottle/passtwist_bottle plugins/passtwist-exec/passtwist_exec
 
 docs-check: $(BIN)/ready-to-test ## links, tables and code blocks of the documentation
 	$(BIN)/python -m pytest $(ARGS) tests/docs
