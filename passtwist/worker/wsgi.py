@@ -32,6 +32,9 @@ VERSION = (1, 0)
 # on the end is sent behind close(), so that no request waits for such work
 # while another worker is free.
 LEISURE_LIMIT = 0.005  # seconds
+# A busy machine makes any close() slow at times, so that is forgotten after as
+# many responses without such work.
+LEISURE_MEMORY = 100
 
 
 class FileWrapper:
@@ -56,7 +59,8 @@ class WsgiHalf:
 
     def __init__(self, application: Application, multithread: bool) -> None:
         self._application = application
-        self._holds_end = False
+        # How many more responses have their end held back.
+        self._leisurely = 0
         self._pid = os.getpid()
         self._common: Dict[str, Any] = {
             "wsgi.version": VERSION,
@@ -73,7 +77,7 @@ class WsgiHalf:
         _, environ, body = request
         method = environ.get("REQUEST_METHOD", "")
         place = (method, environ.get("PATH_INFO", ""))
-        answer = Answer(connection, method == "HEAD", self._holds_end)
+        answer = Answer(connection, method == "HEAD", self._leisurely > 0)
         variables: Dict[str, Any] = environ  # its values are no longer text only
         variables.update(self._common)
         if environ.get("HTTPS") in ("on", "1"):
@@ -89,9 +93,11 @@ class WsgiHalf:
                 result = None  # a list has no close()
             else:
                 _send_chunks(answer, result)
-                if self._holds_end:
+                if answer.holds_end:
                     closing, result = result, None
+                    begun = monotonic()
                     _close(closing, place)
+                    self._note_leisure(monotonic() - begun)
                 answer.finish()
             return True
         except ControllerGone:
@@ -111,7 +117,9 @@ class WsgiHalf:
     def _note_leisure(self, seconds: float) -> None:
         """The app went on for *seconds* after its response was complete."""
         if seconds > LEISURE_LIMIT:
-            self._holds_end = True
+            self._leisurely = LEISURE_MEMORY
+        elif self._leisurely:
+            self._leisurely -= 1
 
 
 def _send_chunks(answer: Answer, result: Any) -> None:

@@ -394,7 +394,12 @@ def test_work_after_the_response_holds_back_the_end_of_the_next(
     assert controller.run_half(half) == early, "so short a work is no reason"
     result.seconds = 2 * wsgi.LEISURE_LIMIT
     assert controller.run_half(half) == early, "it can't be known before"
-    assert controller.run_half(half) == [start, (BODY, 0, b"hello"), (END, 0, b"")]
+    late = [start, (BODY, 0, b"hello"), (END, 0, b"")]
+    assert controller.run_half(half) == late
+    result.seconds = 0
+    for _ in range(wsgi.LEISURE_MEMORY):
+        assert controller.run_half(half) == late
+    assert controller.run_half(half) == early, "and in time it is forgotten"
 
 
 def test_an_end_that_is_held_back_comes_after_close(controller, monkeypatch):
@@ -418,6 +423,6 @@ def test_an_end_that_is_held_back_comes_after_close(controller, monkeypatch):
         ),
     )
     half = WsgiHalf(app_giving(Result()), multithread=False)
-    half._holds_end = True
+    half._leisurely = 1
     controller.run_half(half)
     assert happened == ["exhausted", "closed", "finished"]
