@@ -205,7 +205,7 @@ def test_nothing_outlives_a_killed_controller_and_the_next_one_serves(tmp_path, 
         clients.submit(server.get, "/spin")
         site.wait_for_notes("spinning")
         wait_until((stuck.root / "loading").exists, "the app that never loads")
-        assert len(server.processes()) >= 4
+        assert len(server.processes()) >= 3  # the manager and both that are stuck
         server.kill()
         wait_until(lambda: not server.processes(), "everything to end", DEAD_WITHIN)
         left = {path.name for path in server.runtime_dir.iterdir()}
