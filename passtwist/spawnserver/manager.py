@@ -45,9 +45,9 @@ class SpawnManager(Layer):
             pid = fork()
             if pid == 0:
                 role = "app-spawner" if kind == APP else "framework-spawner"
-                child_journal = Journal(kind, lift(journal.detach()))
+                handshake = journal.detach()
                 given = [theirs.fileno(), descriptors["lifeline"]]
-                self._exec(request, child_journal, role, descriptors, given)
+                self._exec(request, kind, handshake, role, descriptors, given)
         name = request.app.name if kind == APP else ""
         return ChildLayer(kind, pid, name, request.generation, Channel(ours))
 
@@ -63,25 +63,40 @@ class SpawnManager(Layer):
                 return
             descriptors["handshake"] = journal.detach()
             given = [memory, *(descriptors[name] for name in WORKER_DESCRIPTORS)]
-            child_journal = Journal(WORKER, lift(descriptors["handshake"]))
-            self._exec(request, child_journal, "worker", descriptors, given)
+            handshake = descriptors["handshake"]
+            self._exec(request, WORKER, handshake, "worker", descriptors, given)
         finally:
             os.close(memory)
 
     def _exec(
         self,
         request: SpawnRequest,
-        journal: Journal,
+        who: str,
+        handshake: int,
         role: str,
         descriptors: Dict[str, int],
         given: List[int],
     ) -> NoReturn:
         """In a forked child: become *role*.  Never returns, never raises."""
+        try:
+            journal = Journal(who, lift(handshake))
+            stand_alone(descriptors["lifeline"], descriptors["output"])
+            journal.started()
+            self._start_interpreter(request, journal, role, given)
+        except BaseException:  # noqa: BLE001 - logged
+            # Answered by the end of this process; its parent's loop must not
+            # run twice.
+            traceback.print_exc()
+        finally:
+            os._exit(127)
+
+    def _start_interpreter(
+        self, request: SpawnRequest, journal: Journal, role: str, given: List[int]
+    ) -> None:
+        """Returns only when that failed, and the journal says why."""
         app = request.app
         python = app.python or sys.executable
         try:
-            stand_alone(descriptors["lifeline"], descriptors["output"])
-            journal.started()
             journal.begin(START_INTERPRETER)
             wanted = environment.inherited(os.environ)
             wanted.update(
@@ -102,9 +117,3 @@ class SpawnManager(Layer):
                     "Does it exist, and may uid %d execute it?" % os.geteuid(),
                 )
             )
-        except BaseException:  # noqa: BLE001 - logged
-            # Answered by the end of this process; its parent's loop must not
-            # run twice.
-            traceback.print_exc()
-        finally:
-            os._exit(127)

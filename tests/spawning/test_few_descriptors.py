@@ -12,6 +12,7 @@ import pytest_twisted
 
 from passtwist.errors import SpawnError
 from passtwist.model import SYSTEM, SpawnRequest
+from passtwist.testing.spawn_servers import come_about
 
 ENOUGH = 60
 
@@ -80,3 +81,32 @@ async def test_a_manager_for_which_there_are_not_enough_is_not_started_and_keeps
     assert refused == [before] * room
     assert room > 5
     assert manager.pid
+
+
+@pytest.mark.parametrize("route", [(), ("app",)])
+@pytest_twisted.ensureDeferred
+async def test_a_process_that_cannot_be_prepared_does_not_become_a_second_manager(
+    spawn_server, make_spec, route
+):
+    """Two of them would share one channel and take each other's messages."""
+    pid = spawn_server.manager_pid()
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    # Too few to put a handshake out of the way of what exec places.
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (100, hard))
+    with pytest.raises(SpawnError):
+        await spawn_server.spawn(SpawnRequest(1, make_spec(), route))
+    mark = spawn_server.socket_path(1).replace("sockets/w1", "code/bootstrap.py")
+    await come_about(lambda: processes_with(mark) == [pid], "one manager")
+
+
+def processes_with(mark):
+    """Pids of the processes whose command line has *mark* in it."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/cmdline", "rb") as file:
+                if os.fsencode(mark) in file.read():
+                    found.append(int(name))
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return found
