@@ -60,10 +60,16 @@ class BodyReader:
         return data[len(body) :]
 
     def take(self) -> tuple[bytes, int | None]:
-        """The body in memory, or the descriptor of its file, now the caller's."""
+        """The body in memory, or the descriptor of its file, now the caller's.
+
+        :raises Refusal: 503 when there are no descriptors.
+        """
         if self._spool is None:
             return b"".join(self._pieces), None
-        return b"", self._spool.detach()
+        try:
+            return b"", self._spool.detach()
+        except OSError as error:
+            raise Refusal(503, f"no descriptor for the body: {error}") from error
 
     def close(self) -> None:
         """Give back what is held; harmless after `take`."""

@@ -275,8 +275,8 @@ class Connection(Protocol):
         data, self._buffer = self._buffer, b""
         self._buffer = body.feed(data)
         if body.finished:
-            self._body = None
             memory, descriptor = body.take()
+            self._body = None
             self._submit(exchange, memory, descriptor, body.length)
 
     def _submit(

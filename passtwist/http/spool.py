@@ -71,11 +71,20 @@ class Spool:
         return data
 
     def detach(self) -> int:
-        """The descriptor; closing it is the caller's duty from now on."""
-        descriptor, self._descriptor = self._descriptor, -1
+        """A descriptor for reading; closing it is the caller's duty from now on.
+
+        It goes to a worker, and an app must not be able to fill our disk with
+        a file that has no name and is ours.
+
+        :raises OSError: out of descriptors.
+        """
+        path = f"/proc/self/fd/{self._descriptor}"
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self.close()
         return descriptor
 
     def close(self) -> None:
         """Give the file back."""
         if self._descriptor >= 0:
-            os.close(self.detach())
+            os.close(self._descriptor)
+            self._descriptor = -1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 
 import pytest
 from twisted.internet.address import IPv4Address, UNIXAddress
@@ -462,11 +463,30 @@ def test_a_large_body_is_in_an_unlinked_file(bench, chunked):
     descriptor = session.request.body_file
     assert (session.request.body, session.request.body_length) == (b"", 11)
     assert os.pread(descriptor, 100, 0) == b"0123456789x"
+    with pytest.raises(OSError, match="Bad file"):
+        os.write(descriptor, b"it goes to a worker, which must not fill the disk")
     assert list(bench.folder.iterdir()) == []
     session.responder.answer(b"200 OK\r\n", b"")
     assert session.request.body_file is None
     with pytest.raises(OSError, match="Bad file"):
         os.fstat(descriptor)
+
+
+def test_a_spooled_body_that_no_descriptor_is_left_for_is_503(bench):
+    """And its file is given back."""
+    bench.configure(body_memory=10)
+    before = len(os.listdir("/proc/self/fd"))
+    client = bench.connect()
+    client.send(post(b"0123456789x")[:-4])
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1, hard))
+    try:
+        data = client.send(b"789x")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert data.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+    assert bench.pool.sessions == []
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_a_body_without_room_on_disk_is_503(bench):
