@@ -131,8 +131,12 @@ class Children:
     def adopt(self, pid: int, uid: int) -> Child:
         """Begin to wait for a child.
 
-        :raises NotOurChild: it is none, or runs as another user than *uid*.
+        :raises NotOurChild: it is none, or runs as another user than *uid*, or
+            is somebody else already: an app that gave the pid of another's
+            worker for its own could have that killed.
         """
+        if pid in self._pids:
+            raise NotOurChild(f"pid {pid} is known as another process")
         child = Child(self._reactor, pid, uid)
         self._pids.add(pid)
 

@@ -67,7 +67,12 @@ def serve(server: Server, journal: Journal) -> NoReturn:
     is_wanted = not journal.is_abandoned
     journal.close()
     if is_wanted:
-        server.serve()
+        try:
+            server.serve()
+        except SystemExit:
+            # From a signal handler of the app's: its way to say "leave", and
+            # atexit is what it wants by that.
+            pass
     leave()
 
 

@@ -81,3 +81,22 @@ def test_a_worker_that_somebody_else_terminates_finishes_all_its_requests(tmp_pa
         assert answer.result(30).text == "a"
         wait_until(lambda: not is_alive(worker["pid"]), "the worker to leave")
         server.wait_for_log(f"worker {worker['pid']} of probe exited with status 0")
+
+
+def test_an_app_that_handles_term_by_sys_exit_leaves_in_peace(tmp_path):
+    """Its atexit functions run, which is why apps do that."""
+    site = Site(tmp_path)
+    site.write(
+        "passenger_wsgi.py",
+        "import atexit, os, signal, sys\n"
+        "def application(environ, start_response):\n"
+        "    signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))\n"
+        "    atexit.register(lambda: open('left', 'w').close())\n"
+        "    start_response('200 OK', [])\n"
+        "    return [str(os.getpid()).encode()]\n",
+    )
+    with serve(tmp_path, site) as server:
+        worker = server.get("/").text
+        assert server.stop() == 0
+        server.wait_for_log(f"worker {worker} of probe exited with status 0\n")
+    assert (site.root / "left").exists()
