@@ -173,14 +173,16 @@ def test_a_daemon_starts_serves_and_stops(tmp_path):
         assert json.loads(server.get("/about").text)["umask"] == 0o022
         os.kill(pid, signal.SIGUSR2)
         server.wait_for_log("state: {")
-    finally:
         os.kill(pid, signal.SIGTERM)
-    wait_until(lambda: not pid_file.exists(), "the pid file to be removed")
-    wait_until(lambda: not os.path.exists(f"/proc/{pid}"), "the daemon to end")
-    assert "passtwist has stopped" in server.log()
-    assert not server.processes()
-    assert not server.runtime_dir.exists()
-    server.remove()
+        wait_until(lambda: not pid_file.exists(), "the pid file to be removed")
+        wait_until(lambda: not os.path.exists(f"/proc/{pid}"), "the daemon to end")
+        assert "passtwist has stopped" in server.log()
+        assert not server.processes()
+        assert not server.runtime_dir.exists()
+    finally:
+        if pid_file.exists():
+            os.kill(pid, signal.SIGKILL)
+        server.remove()
 
 
 def test_usr2_writes_the_state_into_the_log(tmp_path):

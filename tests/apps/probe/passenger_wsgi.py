@@ -160,9 +160,7 @@ def change_mind(environ, start_response, query):
     try:
         raise ValueError("changed my mind")
     except ValueError:
-        start_response(
-            "409 Conflict", [("Content-Type", "text/plain")], sys.exc_info()
-        )
+        start_response("409 Conflict", [("Content-Type", "text/plain")], sys.exc_info())
     return [b"no"]
 
 
@@ -173,9 +171,7 @@ def too_late(environ, start_response, query):
     try:
         raise ValueError("too late")
     except ValueError:
-        start_response(
-            "500 Oh", [("Content-Type", "text/plain")], sys.exc_info()
-        )
+        start_response("500 Oh", [("Content-Type", "text/plain")], sys.exc_info())
     yield b"never"
 
 

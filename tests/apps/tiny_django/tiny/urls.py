@@ -11,9 +11,7 @@ LOADED_BY = os.getpid()
 
 def index(request):
     return HttpResponse(
-        json.dumps(
-            {"pid": os.getpid(), "parent": os.getppid(), "loaded_by": LOADED_BY}
-        )
+        json.dumps({"pid": os.getpid(), "parent": os.getppid(), "loaded_by": LOADED_BY})
     )
 
 
