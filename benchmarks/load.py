@@ -78,6 +78,21 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def started_in(folder: Path) -> list[int]:
+    """Processes that were started in *folder*, also those that daemonized."""
+    mark = b"PWD=" + os.fsencode(folder)
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                variables = (entry / "environ").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if mark in variables:
+                found.append(int(entry.name))
+    return found
+
+
 def require(*programs: str) -> None:
     """Leave with a clear message when a program is missing."""
     missing = [name for name in programs if shutil.which(name) is None]
@@ -128,6 +143,7 @@ class Passenger:
         self.process = subprocess.Popen(
             self.command,
             cwd=self._folder,
+            env={**os.environ, "PWD": str(self._folder)},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             stdin=subprocess.DEVNULL,
@@ -142,6 +158,8 @@ class Passenger:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        for pid in started_in(self._folder):
+            os.kill(pid, signal.SIGKILL)
 
 
 def wait_for(url: str, patience: float = 60.0) -> None:

@@ -62,6 +62,8 @@ def measure(site: str, method: str, spawns: int) -> tuple[float, list[float]]:
         first = worker["spawn_seconds"]
         later = []
         for _ in range(spawns):
+            # One that dies before it has answered anything comes back slowly.
+            assert server.get("/").status == 200
             old = worker["pid"]
             os.kill(old, signal.SIGKILL)
 

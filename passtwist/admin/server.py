@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from twisted.internet.interfaces import IListeningPort
+    from twisted.web.http import Request as HTTPRequest
     from twisted.web.server import Request
 
 
@@ -54,8 +55,9 @@ class AdminServer:
         root.putChild(b"v1", version)
         self._site = Site(root)
         self._site.displayTracebacks = False
-        # The command asks once and leaves; nothing to keep open for.
         self._site.noisy = False
+        # Who polls the status must not fill the log with it.
+        self._site.log = _log_nothing  # type: ignore[method-assign]  # as Twisted means it
         self._port: IListeningPort | None = None
 
     def start(self, path: str) -> None:
@@ -71,3 +73,7 @@ class AdminServer:
 
     def _listening(self, port: IListeningPort) -> None:
         self._port = port
+
+
+def _log_nothing(request: HTTPRequest) -> None:
+    """In place of Twisted's access log."""
