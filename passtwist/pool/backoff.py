@@ -8,6 +8,10 @@ from __future__ import annotations
 # After so many doublings any first wait has met any longest one.
 _MOST_DOUBLINGS = 64
 
+# So often in a row a spawn may fail without the app's fault; then there is
+# more to it (an app that makes its spawner crash, say).
+_MOST_ACCIDENTS = 3
+
 # Of each wait so much is left to chance, so that apps that failed together
 # (a database went away) don't try again together.
 _CHANCE = 0.25
@@ -23,7 +27,15 @@ class BackOff:
         None after a success.
     """
 
-    __slots__ = ("_first", "_longest", "error", "failed_at", "failures", "until")
+    __slots__ = (
+        "_accidents",
+        "_first",
+        "_longest",
+        "error",
+        "failed_at",
+        "failures",
+        "until",
+    )
 
     def __init__(self, first: float, longest: float) -> None:
         self._first = first
@@ -32,6 +44,7 @@ class BackOff:
 
     def reset(self) -> None:
         """A spawn succeeded."""
+        self._accidents = 0
         self.failures = 0
         self.until = 0.0
         self.failed_at = 0.0
@@ -39,6 +52,12 @@ class BackOff:
 
     def is_active(self, now: float) -> bool:
         return self.failures > 0 and now < self.until
+
+    def is_forgiven(self, error: object) -> bool:
+        """A spawn failed without the app's fault: may the next begin at once?"""
+        self.error = error
+        self._accidents += 1
+        return self._accidents <= _MOST_ACCIDENTS
 
     def fail(self, error: object, began: float, jitter: float, now: float) -> None:
         """A spawn that began at *began* failed.

@@ -53,11 +53,14 @@ class SpawnFailed:
     :ivar error: handed on to status and to those who waited for it.
     :ivar jitter: chance, from 0 to below 1: how much of the back-off's last
         quarter is waited.
+    :ivar innocent: it is not the app's fault: a process that should have
+        started the worker was killed.
     """
 
     worker: WorkerId
     error: object
     jitter: float
+    innocent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from passtwist.pool.notices import (
     WorkerDied,
     WorkerUnreachable,
 )
-from passtwist.pool.states import AppEvent, WorkerEvent, WorkerState
+from passtwist.pool.states import AppEvent, AppState, WorkerEvent, WorkerState
 
 if TYPE_CHECKING:
     from passtwist.model import WorkerId
@@ -100,20 +100,34 @@ class Personnel:
         unwanted = worker.state is WorkerState.STOPPING
         self._staffing.gone(worker, WorkerEvent.SPAWN_FAILED, now)
         if not unwanted:
-            back_off = group.back_off
-            back_off.fail(event.error, worker.spawned_at, event.jitter, now)
-            notice = SpawnHasFailed(
-                group.name, worker.id, event.error, group.live, back_off.until
-            )
-            self._outbox.append(Announce(notice))
-            self._upkeep.happened(group, AppEvent.SPAWN_FAILED)
-            if not group.live:
-                self._upkeep.refuse(
-                    refusals.spawn_failed(ticket, group)
-                    for ticket in group.queue.pop_all()
-                )
-            self._upkeep.arm(group, now)
+            if event.innocent and group.back_off.is_forgiven(event.error):
+                self._forgive(group, worker, event)
+            else:
+                self._blame(group, worker, event, now)
         self._staffing.settle(group, now)
+
+    def _blame(
+        self, group: Group, worker: Worker, event: SpawnFailed, now: float
+    ) -> None:
+        back_off = group.back_off
+        back_off.fail(event.error, worker.spawned_at, event.jitter, now)
+        notice = SpawnHasFailed(
+            group.name, worker.id, event.error, group.live, back_off.until
+        )
+        self._outbox.append(Announce(notice))
+        self._upkeep.happened(group, AppEvent.SPAWN_FAILED)
+        if not group.live:
+            self._upkeep.refuse(
+                refusals.spawn_failed(ticket, group) for ticket in group.queue.pop_all()
+            )
+        self._upkeep.arm(group, now)
+
+    def _forgive(self, group: Group, worker: Worker, event: SpawnFailed) -> None:
+        """No back-off, and who waits goes on waiting, for the next spawn."""
+        notice = SpawnHasFailed(group.name, worker.id, event.error, group.live, 0.0)
+        self._outbox.append(Announce(notice))
+        if not group.total and group.state is AppState.STARTING:
+            self._upkeep.happened(group, AppEvent.SPAWN_CANCELLED)
 
     def exited(self, event: WorkerExited, now: float) -> None:
         worker = self._worker(event.worker, WorkerEvent.EXITED)

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from passtwist.errors import SpawnError
-from passtwist.model import INTERNAL, WorkerId
+from passtwist.model import INTERNAL, LAYER_DIED, WorkerId
 from passtwist.pool import (
     Announce,
     KillWorker,
@@ -145,7 +145,9 @@ class Driver:
             self._apps[running.app].last_spawn_error = error
         if running.worker is None:
             self._forget(number)
-        self.gateway.tell(SpawnFailed(number, error, random.random()))
+        # A death of a layer is no failure of the app.
+        innocent = error.category == LAYER_DIED
+        self.gateway.tell(SpawnFailed(number, error, random.random(), innocent))
         if running.worker is not None:
             # It was ready but could not be connected to.
             running.worker.kill()

@@ -42,6 +42,8 @@ LIFELINE_FD = 4
 # not become a busy loop.
 HEALTHY_AFTER = 1.0  # seconds
 QUICK_DEATHS = 3
+# Spawns wait for the successor of a manager; after so many deaths they don't.
+HOPELESS_DEATHS = 10
 RESTART_PAUSE = 1.0  # seconds
 
 
@@ -141,7 +143,7 @@ class SpawnManager:
             no descriptors are left.
         """
         self.ensure_alive()
-        if self._pause is not None:
+        if self._quick_deaths >= HOPELESS_DEATHS:
             raise ConnectionError("the spawn manager keeps dying; see the log")
         body = spawn_request_to_body(request)
         if self._channel is None or not self._channel.send("spawn", body, fds):
@@ -209,7 +211,8 @@ class SpawnManager:
             self._restart()
         else:
             self._pause = self._reactor.callLater(RESTART_PAUSE, self._restart)
-            self._drop_waiting()
+            if self._quick_deaths >= HOPELESS_DEATHS:
+                self._drop_waiting()
 
     def _restart(self) -> None:
         self._pause = None

@@ -194,7 +194,8 @@ class World:
 
     def fail_spawn(self, worker: WorkerId) -> None:
         del self.spawning[worker]
-        self.tell(SpawnFailed(worker, f"no {worker}", self.chance.random()))
+        chance = self.chance.random()
+        self.tell(SpawnFailed(worker, f"no {worker}", chance, chance < 0.3))
 
     def exit_early(self, worker: WorkerId) -> None:
         """The process ends while the service still gets it ready."""

@@ -10,6 +10,7 @@ from passtwist.pool import (
     GrantSession,
     KillWorker,
     RejectCheckout,
+    SpawnFailed,
     SpawnHasFailed,
     StartSpawn,
     WorkerDied,
@@ -33,6 +34,43 @@ def test_all_who_wait_for_a_failed_spawn_get_its_error(make_scene):
     assert scene.app_state() == "backing-off"
     assert SpawnHasFailed("shop", 1, "boom", 0, 6.0) in scene.notices
     assert scene.pool.view().apps[0].last_spawn_error == "boom"
+
+
+def test_a_spawn_that_failed_by_accident_is_made_again_at_once(make_scene):
+    """Somebody killed a spawner: who waits goes on waiting."""
+    scene = make_scene()
+    scene.add("shop")
+    scene.ask("t1")
+    accident = SpawnFailed(1, "a spawner was killed", 0.0, innocent=True)
+    assert scene.tell(accident) == [StartSpawn(2, "shop", 0)]
+    assert scene.app_state() == "starting"
+    assert scene.pool.view().apps[0].last_spawn_error == "a spawner was killed"
+    assert scene.ready(2) == [GrantSession("t1", 2)]
+    assert scene.pool.view().apps[0].last_spawn_error is None
+
+
+def test_accidents_beyond_three_in_a_row_are_the_apps_fault(make_scene):
+    """It may make its spawner crash; a success forgives all."""
+    scene = make_scene()
+    scene.add("shop", min_instances=0)
+    for _ in range(2):
+        scene.ask("t1")
+        number = max(scene.states())
+        for _ in range(3):
+            scene.tell(SpawnFailed(number, "crash", 0.0, innocent=True))
+            number += 1
+            assert scene.orders == [StartSpawn(number, "shop", 0)]
+        scene.ready(number)
+        scene.end(number)
+        scene.exit(number)
+    scene.ask("t1")
+    number = max(scene.states())
+    for _ in range(3):
+        scene.tell(SpawnFailed(number, "crash", 0.0, innocent=True))
+        number += 1
+    scene.tell(SpawnFailed(number, "boom", 0.0, innocent=True))
+    assert scene.orders == [spawn_failed("t1")]
+    assert scene.app_state() == "backing-off"
 
 
 def test_an_app_in_back_off_answers_at_once(make_scene):

@@ -6,7 +6,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from passtwist.errors import SpawnError
-from passtwist.model import APP_ERROR, ExitStatus, Limits
+from passtwist.model import APP_ERROR, LAYER_DIED, ExitStatus, Limits
 from passtwist.pool import (
     AppAdded,
     Pool,
@@ -135,6 +135,20 @@ def test_a_failed_spawn_answers_those_who_wait(make_world):
     assert world.driver.workers == {}
     _, recorder = world.ask()
     assert recorder.calls == [("fail", 503)], "in back-off it answers at once"
+
+
+def test_a_death_in_the_spawn_server_is_no_failure_of_the_app(make_world, reactor):
+    """The spawn is made again, and who waits sees nothing of it."""
+    world = make_world()
+    _, recorder = world.ask()
+    world.app.spawns.pop(0).errback(SpawnError(LAYER_DIED, "app app: killed"))
+    assert recorder.calls == []
+    _, (served,) = world.spawned()
+    served.read_request()
+    served.send(WHOLE)
+    reactor.settle()
+    assert recorder.calls == [("answer", HEAD, b"hello")]
+    assert world.app.last_spawn_error is None
 
 
 def test_a_worker_that_can_not_be_connected_to_is_a_failed_spawn(make_world):
