@@ -14,6 +14,7 @@ from passtwist.model import AppSpec
 from passtwist.spawnserver import environment, freezing, warmup
 from passtwist.spawnserver.app_api import App, ChildHalf, open_child_half
 from passtwist.worker.journal import Journal
+from passtwist.worker.leaving import leave_copy
 
 
 class LoadedApp:
@@ -57,7 +58,7 @@ def load_app(spec: AppSpec, journal: Journal, code: str) -> LoadedApp:
     app = App(spec)
     with journal.doing("load_app"):
         half = open_child_half(code, spec)
-        application = half.load(app)
+        application = _load(half, app)
         if not callable(application):
             raise TypeError(
                 "load() of framework %s returned %s, which can't be called"
@@ -68,3 +69,18 @@ def load_app(spec: AppSpec, journal: Journal, code: str) -> LoadedApp:
             half.call("warm", app, application)
             warmup.run(application, spec)
     return LoadedApp(spec, app, half, application)
+
+
+def _load(half: ChildHalf, app: App) -> Any:
+    """Load the app; a process that it forks meanwhile ends here, not as a
+    second spawner or worker that speaks for the first."""
+    pid = os.getpid()
+    try:
+        application = half.load(app)
+    except BaseException as error:
+        if os.getpid() != pid:
+            leave_copy(error)
+        raise
+    if os.getpid() != pid:
+        leave_copy()
+    return application

@@ -84,6 +84,27 @@ def test_a_process_that_the_app_has_forked_can_be_terminated(tmp_path):
         assert server.get("/terminate").text == "-15"
 
 
+@pytest.mark.parametrize("method", ["conservative", "smart-lv2"])
+@pytest.mark.parametrize("end", ["sys.exit(0)", "raise ValueError", "pass"])
+def test_a_process_forked_at_import_is_no_second_worker(tmp_path, method, end):
+    """However it ends, the app is loaded once, by the process that forked."""
+    site = Site(tmp_path, spawn_method=method, max_instances=1)
+    forks = f"""
+import os, sys
+pid = os.fork()
+if not pid:
+    {end}
+else:
+    os.waitpid(pid, 0)
+"""
+    site.write("passenger_wsgi.py", forks + APP)
+    with serve(tmp_path, site) as server:
+        assert server.get("/who/x").text.split()[1] == "x"
+        assert server.app("probe")["last_spawn_error"] is None
+        (worker,) = server.workers("probe")
+        assert worker["spawn_method"] == method
+
+
 def ask(client, path):
     client.request("GET", path)
     return client.getresponse().read().decode()
