@@ -102,7 +102,13 @@ class Answer:
                 parts.append(encoded)
         except TypeError:
             raise heads.explain(headers) from None
-        self._head = b"".join(parts)
+        head = b"".join(parts)
+        if len(head) > MAX_SESSION_PAYLOAD:
+            raise BrokenAnswer(
+                "status and headers take %d bytes; at most %d can be sent"
+                % (len(head), MAX_SESSION_PAYLOAD)
+            )
+        self._head = head
         self._left = left
         self._has_no_body = has_no_body or self._is_head
 

@@ -426,3 +426,12 @@ def test_an_end_that_is_held_back_comes_after_close(controller, monkeypatch):
     half._leisurely = 1
     controller.run_half(half)
     assert happened == ["exhausted", "closed", "finished"]
+
+
+def test_a_head_that_is_too_large_is_the_apps_error(controller, capfd):
+    """It fits no frame; the client gets a 500 and the connection lives."""
+    headers = [("X-Large", "x" * MAX_SESSION_PAYLOAD)]
+    frames, is_usable = controller.run(app_giving([b"hello"], headers=headers))
+    assert frames == [SORRY, SORRY_BODY]
+    assert is_usable
+    assert "at most %d can be sent" % MAX_SESSION_PAYLOAD in capfd.readouterr().err
