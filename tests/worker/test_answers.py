@@ -434,4 +434,4 @@ def test_a_head_that_is_too_large_is_the_apps_error(controller, capfd):
     frames, is_usable = controller.run(app_giving([b"hello"], headers=headers))
     assert frames == [SORRY, SORRY_BODY]
     assert is_usable
-    assert "at most %d can be sent" % MAX_SESSION_PAYLOAD in capfd.readouterr().err
+    assert f"at most {MAX_SESSION_PAYLOAD} can be sent" in capfd.readouterr().err
