@@ -56,7 +56,8 @@ async def test_an_app_that_fails_to_import_is_an_app_error(
 @pytest_twisted.ensureDeferred
 async def test_a_start_that_takes_too_long_is_ended(spawn_server, make_spec, route):
     """start_timeout covers everything, and nothing of the spawn is left."""
-    spec = make_spec("while True: pass", start_timeout=1.0)
+    # Enough for a busy machine to come as far as loading the app.
+    spec = make_spec("while True: pass", start_timeout=5.0)
     with pytest.raises(SpawnError) as caught:
         await spawn_server.spawn(SpawnRequest(1, spec, route))
     assert caught.value.category == "timeout"
