@@ -65,7 +65,11 @@ def test_an_iterator_is_sent_chunk_by_chunk_and_empty_chunks_are_not(controller)
     ]
 
 
-@pytest.mark.parametrize("result", [[], [b""], iter([]), iter([b"", b""])], ids=str)
+@pytest.mark.parametrize(
+    "result",
+    [[], [b""], iter([]), iter([b"", b""])],
+    ids=["list", "list of empty", "iterator", "iterator of empty"],
+)
 def test_an_empty_body_is_one_frame(controller, result):
     """START is the last; a list of one empty chunk has a length, 0."""
     frames, _ = controller.run(app_giving(result))
