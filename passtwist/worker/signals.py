@@ -13,6 +13,7 @@ from __future__ import annotations
 import faulthandler
 import os
 import signal
+import threading
 from types import FrameType
 from typing import Callable, Optional
 
@@ -46,9 +47,7 @@ def settle_worker(on_term: Callable[[], None]) -> None:
     """The dispositions of a worker that serves.
 
     In a process that the app forks off it they are the default ones: with the
-    worker's, `multiprocessing.Process.terminate` would not end it.  They are
-    set only when a signal comes, because one that came between the fork and
-    that would be lost.
+    worker's, `multiprocessing.Process.terminate` would not end it.
 
     :param on_term: called in the main thread, between two instructions of
         whatever runs there; must not wait for anything.
@@ -65,3 +64,25 @@ def settle_worker(on_term: Callable[[], None]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, handle)
     faulthandler.register(signal.SIGUSR2, file=2, all_threads=True)
+    _hold_term_over_forks()
+
+
+def _hold_term_over_forks() -> None:
+    """Let no SIGTERM get lost that comes to a forked process at once.
+
+    CPython forgets in the child which signals have come but were not handled
+    yet.  One that is blocked stays with the kernel until it is let in.
+    """
+    before = threading.local()
+
+    def hold() -> None:
+        before.mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+
+    def let_in() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before.mask)
+
+    def let_in_copy() -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        let_in()
+
+    os.register_at_fork(before=hold, after_in_parent=let_in, after_in_child=let_in_copy)
