@@ -4,6 +4,8 @@
 PORT ?= 8080
 TESTS ?= tests
 ARGS ?=
+# Many tests wait more than they compute; files of tests are kept together.
+WORKERS ?= 2
 VENV ?= .venv
 
 # The first of these that is a Python 3.11 or newer.
@@ -33,7 +35,7 @@ serve: $(BIN)/ready-to-serve ## serve the three example sites (PORT=8080)
 		--config examples/passtwist.toml --listen tcp:$(PORT):interface=127.0.0.1
 
 test: $(BIN)/ready-to-test ## run all tests (TESTS=tests/pool ARGS='-k queue')
-	$(BIN)/python -m pytest $(ARGS) $(TESTS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS) $(TESTS)
 
 lint: $(BIN)/ready-to-test ## ruff and mypy
 	$(BIN)/ruff check .

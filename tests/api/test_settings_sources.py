@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import tempfile
 from contextlib import redirect_stdout
 
 import pytest
@@ -74,12 +75,13 @@ def test_flags_go_before_variables_and_those_before_the_file(load):
 
 def test_paths_start_where_they_were_written(load, tmp_path, monkeypatch):
     """In the file at its folder; in a variable or flag where one stands."""
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    monkeypatch.chdir(elsewhere)
     text = '[server]\nruntime_dir = "r"\nplugin_files = ["p.py"]\n[[app]]\nroot = "x"'
-    server = load(text, environ={"PASSTWIST_RUNTIME_DIR": "r"}).server
-    assert server.runtime_dir == str(elsewhere / "r")
+    # Not in tmp_path, whose name may be too long for the sockets.
+    with tempfile.TemporaryDirectory(prefix="ptw-") as elsewhere:
+        monkeypatch.chdir(elsewhere)
+        server = load(text, environ={"PASSTWIST_RUNTIME_DIR": "r"}).server
+        monkeypatch.undo()
+    assert server.runtime_dir == f"{elsewhere}/r"
     assert server.plugin_files == (str(tmp_path / "p.py"),)
 
 

@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -263,11 +264,12 @@ def test_a_runtime_directory_whose_name_is_too_long_for_a_socket_is_refused(tmp_
 def test_a_runtime_directory_that_can_not_be_made_is_refused(tmp_path):
     """Root may write everywhere, but nobody below a file."""
     site = Site(tmp_path)
-    (tmp_path / "file").touch()
-    folder = tmp_path / "file" / "run"
-    assert_refused(
-        [f"--runtime-dir={folder}", str(site.root)],
-        f"runtime_dir {folder}",
-        "Not a directory",
-        cwd=tmp_path,
-    )
+    # Not in tmp_path, whose name may be too long for a socket's.
+    with tempfile.NamedTemporaryFile(prefix="ptw-") as file:
+        folder = f"{file.name}/run"
+        assert_refused(
+            [f"--runtime-dir={folder}", str(site.root)],
+            f"runtime_dir {folder}",
+            "Not a directory",
+            cwd=tmp_path,
+        )
