@@ -70,6 +70,6 @@ def test_forbidden_words_are_found(tmp_path, line):
 def test_harmless_words_are_not_found(tmp_path):
     """A path below the home of whoever runs it, an address with such a part."""
     (tmp_path / "a.txt").write_text(
-        "~/work/site\nhttp://localhost/root/x\nhome/x\nNotImplemented\nPyPI\n"
+        "~/site/x\nhttp://localhost/root/x\nhome/x\nNotImplemented\nPyPI\n"
     )
     assert list(find_words([tmp_path / "a.txt"], tmp_path)) == []
