@@ -58,7 +58,9 @@ def make_service(
     if registry is None:
         registry = Registry.load(settings.server.plugin_files)
     parts = _assemble(settings, reactor, registry)
-    service = PasstwistService(parts, settings.server.shutdown_timeout)
+    service = PasstwistService(
+        parts, settings.server.shutdown_timeout, settings.warnings()
+    )
     if answers_signals:
         service.handle_signals(reactor)
     return service

@@ -40,11 +40,9 @@ def serve(folders: tuple[str, ...], **values: object) -> None:
     given = by_flag(values)
     try:
         # Twisted shows one line of an error and its own usage; better now.
-        settings = settings_from_flags(given, folders)
+        settings_from_flags(given, folders)
     except SettingsError as error:
         raise failure(error) from None
-    for warning in settings.warnings():
-        click.echo(f"warning: {warning}", err=True)
     command = twistd_command([*as_arguments(given), "--", *folders])
     # In place of this process: signals and exit status need no forwarding.
     os.execv(command[0], command)

@@ -25,7 +25,7 @@ from passtwist.pool import AppAdded, ShutdownRequested, StopRequested
 from passtwist.service.signals import Signals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
 
     from twisted.internet.interfaces import IDelayedCall
 
@@ -38,12 +38,16 @@ class PasstwistService(Service):
 
     :param parts: everything that the server consists of.
     :param shutdown_timeout: seconds that requests have to finish.
+    :param warnings: about the settings; logged at start.
     """
 
     log = Logger(namespace="passtwist.service")
 
-    def __init__(self, parts: Parts, shutdown_timeout: float) -> None:
+    def __init__(
+        self, parts: Parts, shutdown_timeout: float, warnings: Sequence[str] = ()
+    ) -> None:
         self.parts = parts
+        self._warnings = tuple(warnings)
         self._shutdown_timeout = shutdown_timeout
         self._stopping: Deferred[None] | None = None
         self._hurry: list[Callable[[], None]] = []
@@ -116,6 +120,8 @@ class PasstwistService(Service):
 
     def _start(self) -> None:
         parts = self.parts
+        for warning in self._warnings:
+            self.log.warn("settings: {warning}", warning=warning)
         if os.geteuid() == 0:
             self.log.warn(
                 "running as root, and so do the apps: this version does not switch "

@@ -82,7 +82,6 @@ class Attempt:
         self._request = request
         self._decided = decided  # CLOCK_MONOTONIC
         self._child: Child | None = None
-        self._output: Output | None = None
         self._outputs: list[Output] = []
         self._descriptors: SpawnDescriptors | None = None
         self._handshake: Handshake | None = None
@@ -164,7 +163,6 @@ class Attempt:
             self._starting = self._ground.spawner_processes.find(record.pid)
             return
         self._starting = None
-        self._output = output
         try:
             self._child = self._ground.children.adopt(record.pid, os.geteuid())
         except NotOurChild as error:
@@ -187,7 +185,6 @@ class Attempt:
             self._child,
             record,
             descriptors,
-            self._output,
             "",
             time.monotonic() - self._decided,
             self.journey.steps(),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from passtwist.model import Step
-from passtwist.wire.journey import BEGUN, DONE, FAILED, StepRecord
+from passtwist.wire.journey import BEGUN, FAILED, StepRecord
 
 # An app's code can write records too; the journey stays readable and small.
 MAX_STEPS = 200
@@ -59,8 +59,3 @@ class Journey:
     def steps(self) -> tuple[Step, ...]:
         """All of it, oldest first."""
         return tuple(self._steps)
-
-    @property
-    def is_complete(self) -> bool:
-        """No step is under way or has failed."""
-        return all(step.state == DONE for step in self._steps)

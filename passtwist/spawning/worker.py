@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from passtwist.model import ExitStatus, Step
     from passtwist.spawning.child import Child
     from passtwist.spawning.descriptors import SpawnDescriptors
-    from passtwist.spawning.output import Output
     from passtwist.wire.journey import ReadyRecord
 
 
@@ -30,7 +29,6 @@ class Worker:
         child: Child,
         ready: ReadyRecord,
         descriptors: SpawnDescriptors,
-        output: Output | None,
         spawn_method: str,
         spawn_seconds: float,
         journey: tuple[Step, ...],
@@ -47,7 +45,6 @@ class Worker:
         self.journey: tuple[object, ...] = journey
         self._child = child
         self._descriptors = descriptors
-        self._output = output
         child.when_exited().addCallback(self._exited)
 
     def when_exited(self) -> Deferred[ExitStatus]:
@@ -64,10 +61,6 @@ class Worker:
         # was not ours must not be taken for one.
         if not self._child.reap():
             self._child.kill()
-
-    def output_tail(self) -> str:
-        """The last lines that the process printed."""
-        return self._output.tail() if self._output is not None else ""
 
     def _exited(self, _status: ExitStatus) -> None:
         self._descriptors.close()
