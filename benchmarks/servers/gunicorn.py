@@ -1,0 +1,56 @@
+"""gunicorn: sync workers, threaded workers, sync workers from a preloaded master."""
+
+from __future__ import annotations
+
+import os
+import signal
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from benchmarks.servers.base import HasNone, Server, Setup, program
+
+if TYPE_CHECKING:
+    from benchmarks.servers.running import Running
+
+
+class Gunicorn(Server):
+    """`gunicorn MODULE:APP`; the access log is off by default."""
+
+    family = "gunicorn"
+
+    def __init__(
+        self, worker_class: str = "sync", threads: int = 1, preload: bool = False
+    ) -> None:
+        self.worker_class = worker_class
+        self.threads = threads
+        self.preload = preload
+        # "We strongly recommend to use Gunicorn behind a proxy server."
+        self.needs_proxy = worker_class == "sync"
+        of_threads = f", {threads} threads" if threads > 1 else ""
+        self.name = (
+            f"gunicorn {worker_class}{' --preload' if preload else ''}{of_threads}"
+        )
+
+    def missing(self) -> str:
+        return "" if program("gunicorn") else "pip install gunicorn"
+
+    def version(self) -> str:
+        return version("gunicorn")
+
+    def command(self, setup: Setup) -> list[str]:
+        return [
+            program("gunicorn"),
+            f"--bind=127.0.0.1:{setup.port}",
+            f"--workers={setup.worker_count}",
+            f"--worker-class={self.worker_class}",
+            f"--threads={self.threads}",
+            *(["--preload"] if self.preload else []),
+            setup.site.entry,
+        ]
+
+    def restart(self, running: Running) -> None:
+        if self.preload:
+            raise HasNone(
+                "SIGHUP loads no new code with --preload; USR2 starts a second master"
+            )
+        os.kill(running.pid, signal.SIGHUP)

@@ -1,0 +1,53 @@
+"""passtwist itself, in each spawn method, with one thread or more."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from benchmarks.servers.base import NotYet, Server, Setup, program
+
+if TYPE_CHECKING:
+    from benchmarks.servers.running import Running
+
+
+class Passtwist(Server):
+    """`twistd -n passtwist FOLDER`.
+
+    :param method: the spawn method.
+    """
+
+    family = "passtwist"
+
+    def __init__(self, method: str = "smart", threads: int = 1) -> None:
+        self.method = method
+        self.threads = threads
+        of_threads = f", {threads} threads" if threads > 1 else ""
+        self.name = f"passtwist {method}{of_threads}"
+
+    def missing(self) -> str:
+        return ""
+
+    def version(self) -> str:
+        return version("passtwist")
+
+    def command(self, setup: Setup) -> list[str]:
+        return [
+            program("twistd"),
+            "--nodaemon",
+            "--pidfile=",
+            "passtwist",
+            f"--listen=tcp:{setup.port}:interface=127.0.0.1",
+            f"--runtime-dir={setup.folder / 'run'}",
+            "--access-log=off",
+            f"--spawn-method={self.method}",
+            f"--framework={setup.site.framework}",
+            f"--entry={setup.site.entry}",
+            f"--min-instances={setup.worker_count}",
+            f"--max-pool-size={setup.worker_count}",
+            f"--threads={self.threads}",
+            str(setup.site.folder),
+        ]
+
+    def restart(self, running: Running) -> None:
+        raise NotYet("rolling restarts")

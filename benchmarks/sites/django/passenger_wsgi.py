@@ -1,0 +1,5 @@
+"""Where all servers find the Django site."""
+
+from noticeboard.wsgi import application
+
+__all__ = ["application"]
