@@ -17,6 +17,9 @@ def application(environ, start_response):
         body = b"%d\n" % count(environ["wsgi.input"])
     elif path == "/pid":
         body = b"%d\n" % os.getpid()
+    elif path == "/echo":
+        # An answer that belongs to this very request, and says who made it.
+        body = b"%s %d\n" % (environ["QUERY_STRING"].encode("latin-1"), os.getpid())
     elif path == "/sleep":
         # Blocks the worker, as a slow query does; so many milliseconds.
         time.sleep(int(environ["QUERY_STRING"]) / 1000)

@@ -6,6 +6,7 @@ Laid over a copy of the example site.
 import os
 import time
 
+from django.contrib import admin
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import path
@@ -28,6 +29,16 @@ def rows(request):
     return render(request, "notices/board.html", context)
 
 
+def login(request):
+    """The admin's login page: forms, templates, translations; no row is read.
+
+    It says which worker made it, so that a load can be seen to reach them all.
+    """
+    response = admin.site.login(request)
+    response["X-Worker"] = os.getpid()
+    return response
+
+
 def pid(request):
     return HttpResponse(f"{os.getpid()}\n", content_type="text/plain")
 
@@ -40,6 +51,7 @@ def sleep(request):
 urlpatterns = [
     path("hello", hello),
     path("rows", rows),
+    path("login", login),
     path("pid", pid),
     path("sleep", sleep),
     *of_the_example,
