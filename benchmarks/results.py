@@ -53,9 +53,14 @@ class Absence:
 
 @dataclass
 class Results:
-    """Everything of one run."""
+    """Everything of one run.
+
+    :ivar date: when it began, in ISO form, UTC.
+    :ivar seconds: how long it took.
+    """
 
     quick: bool = False
+    date: str = ""
     machine: dict[str, str] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     commands: dict[str, str] = field(default_factory=dict)
@@ -71,9 +76,9 @@ class Results:
 
 def from_dict(data: dict[str, Any]) -> Results:
     """The contrary of `Results.as_dict`."""
-    samples = [Sample(**one) for one in data.pop("samples")]
-    absences = [Absence(**one) for one in data.pop("absences")]
-    return Results(**data, samples=samples, absences=absences)
+    samples = [Sample(**one) for one in data["samples"]]
+    absences = [Absence(**one) for one in data["absences"]]
+    return Results(**{**data, "samples": samples, "absences": absences})
 
 
 def this_machine() -> dict[str, str]:
