@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.results import Absence, Column, Results, Sample
 from benchmarks.servers import Failed, HasNone, NotYet, Running, Server
+from benchmarks.servers.base import as_shown
 from benchmarks.sites import Site, make_site
 
 if TYPE_CHECKING:
@@ -127,13 +128,8 @@ class Bench:
         self.results.versions.setdefault(server.family, server.version())
         if server.remark:
             self.results.notes[server.name] = server.remark
-        words = []
-        for word in server.command(setup):
-            word = word.replace(str(setup.site.folder), "SITE")
-            word = word.replace(str(setup.folder), "SCRATCH")
-            word = word.replace(str(Path(sys.executable).parent) + "/", "")
-            words.append(word.replace(str(setup.port), "PORT"))
-        self.results.commands.setdefault(server.name, " ".join(words))
+        command = as_shown(server, setup)
+        self.results.commands.setdefault(server.name, command)
 
     def interleave(
         self,
@@ -171,8 +167,11 @@ class Bench:
 @contextlib.contextmanager
 def scratch() -> Iterator[Path]:
     """A folder for the sites of a run."""
-    with tempfile.TemporaryDirectory(prefix="ptwb-sites-") as folder:
-        yield Path(folder)
+    with tempfile.TemporaryDirectory(prefix="ptwb-sites-") as name:
+        folder = Path(name)
+        # A server that root starts may have processes of another user.
+        folder.chmod(0o711)
+        yield folder
 
 
 def say(line: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import shutil
 import signal
 import sys
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from benchmarks.sites import Site
 
 BIN = Path(sys.executable).parent
+
+# Where a distribution has its programs says nothing to a reader.
+SYSTEM_PROGRAM = re.compile(r"^/(usr/)?s?bin/(?=[^/]+$)")
 
 
 class HasNone(Exception):
@@ -32,12 +37,15 @@ class Setup:
 
     :ivar folder: an empty one of its own: configuration, sockets, logs.
     :ivar worker_count: processes.
+    :ivar socket: a Unix socket to listen on, and not the port, because a proxy
+        is in front of it. Servers that say `needs_proxy` can do that.
     """
 
     site: Site
     folder: Path
     port: int
     worker_count: int
+    socket: Path | None = None
 
 
 class Server(ABC):
@@ -101,8 +109,21 @@ class Server(ABC):
 
 
 def program(name: str) -> str:
-    """The path of a command: beside our interpreter, else on PATH; else empty."""
+    """The path of a command: beside our interpreter, else of the system; else empty."""
     beside = BIN / name
     if os.access(beside, os.X_OK):
         return str(beside)
-    return shutil.which(name) or ""
+    # Debian keeps /usr/sbin from the PATH of who is not root.
+    return shutil.which(name) or shutil.which(name, path="/usr/sbin") or ""
+
+
+def as_shown(server: Server, setup: Setup) -> str:
+    """The server's command line for a reader elsewhere: without our own paths."""
+    words = []
+    for word in server.command(setup):
+        word = word.replace(str(setup.site.folder), "SITE")
+        word = word.replace(str(setup.folder), "SCRATCH")
+        word = word.replace(f"{BIN}/", "")
+        word = SYSTEM_PROGRAM.sub("", word)
+        words.append(word.replace(str(setup.port), "PORT"))
+    return shlex.join(words)
