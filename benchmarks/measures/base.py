@@ -42,6 +42,7 @@ class Measure(ABC):
         `better`.
     :ivar cases: name and title of each table; one without a name if it has
         one table only.
+    :ivar in_quick: a quick run has it, too; any run that asks for it has.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Measure(ABC):
     about: str
     columns: tuple[Column, ...]
     cases: tuple[tuple[str, str], ...] = (("", ""),)
+    in_quick: bool = True
 
     @abstractmethod
     def take(self, bench: Bench) -> None:
