@@ -24,7 +24,8 @@ class Gunicorn(Server):
         self.worker_class = worker_class
         self.threads = threads
         self.preload = preload
-        # "We strongly recommend to use Gunicorn behind a proxy server."
+        # "When using the default synchronous workers you must ensure the proxy
+        # buffers slow clients"; it recommends nginx.
         self.needs_proxy = worker_class == "sync"
         of_threads = f", {threads} threads" if threads > 1 else ""
         self.name = (
@@ -32,19 +33,30 @@ class Gunicorn(Server):
         )
 
     def missing(self) -> str:
-        return "" if program("gunicorn") else "pip install gunicorn"
+        if not program("gunicorn"):
+            return "pip install gunicorn"
+        major, minor = map(int, version("gunicorn").split(".")[:2])
+        if (major, minor) < (25, 1):
+            return "pip install 'gunicorn>=25.1'"
+        return ""
 
     def version(self) -> str:
         return version("gunicorn")
 
     def command(self, setup: Setup) -> list[str]:
+        address = f"127.0.0.1:{setup.port}"
+        if setup.socket:
+            address = f"unix:{setup.socket}"
         return [
             program("gunicorn"),
-            f"--bind=127.0.0.1:{setup.port}",
+            f"--bind={address}",
             f"--workers={setup.worker_count}",
             f"--worker-class={self.worker_class}",
             f"--threads={self.threads}",
             *(["--preload"] if self.preload else []),
+            # Else all that run at the same time have it at the same place, below
+            # the user's home.
+            "--no-control-socket",
             setup.site.entry,
         ]
 
