@@ -94,6 +94,7 @@ class SpawnError(PasstwistError):
     :ivar detail: more lines (a traceback), or "".
     :ivar journey: the recorded steps (`passtwist.model.Step`), oldest first.
     :ivar output: the last lines that the process printed, or "".
+    :ivar findings: the fork-safety audit's (`passtwist.model.Finding`).
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class SpawnError(PasstwistError):
         detail: str = "",
         journey: tuple[object, ...] = (),
         output: str = "",
+        findings: tuple[object, ...] = (),
     ) -> None:
         self.category = category
         self.summary = summary
@@ -111,6 +113,7 @@ class SpawnError(PasstwistError):
         self.detail = detail
         self.journey = journey
         self.output = output
+        self.findings = findings
         super().__init__(summary if not advice else summary + " " + advice)
 
 

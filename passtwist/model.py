@@ -30,6 +30,36 @@ SYSTEM = "system"  # the operating system refused (fork, exec, sockets)
 INTERNAL = "internal"  # our own fault
 SPAWN_FAILURES = (APP_ERROR, TIMEOUT, LAYER_DIED, UNSAFE_FORK, SYSTEM, INTERNAL)
 
+# What a finding of the fork-safety audit means (Finding.level).
+UNSAFE = "unsafe"  # the app is not forked
+WARNING = "warning"  # it is forked, and somebody should know
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something in a loaded app that a fork does not copy well.
+
+    :ivar token: what allows it in ``fork_allow``, for example ``thread:sentry``.
+    :ivar text: what it is, and what would go wrong.
+    :ivar level: UNSAFE or WARNING.
+    :ivar place: ``FILE:LINE`` of the code that made it, or "" if that is not
+        known.
+    :ivar hint: what the app's author can do, or "".
+    """
+
+    token: str
+    text: str
+    level: str = UNSAFE
+    place: str = ""
+    hint: str = ""
+
+    def sentence(self) -> str:
+        """What it is, where it was made, and how to allow it; one line."""
+        notes = ["made at " + self.place] if self.place else []
+        if self.level == UNSAFE:
+            notes.append('allowed by fork_allow = ["%s"]' % self.token)
+        return "%s (%s)" % (self.text, "; ".join(notes)) if notes else self.text
+
 
 @dataclass(frozen=True)
 class AppSpec:

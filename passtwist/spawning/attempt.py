@@ -14,6 +14,7 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
 from passtwist.errors import BadFrame, SpawnError
 from passtwist.model import (
@@ -24,8 +25,10 @@ from passtwist.model import (
     LAYER_DIED,
     SYSTEM,
     TIMEOUT,
+    WARNING,
     WORKER,
     ExitStatus,
+    Finding,
     SpawnRequest,
 )
 from passtwist.spawning.child import Child, Children, NotOurChild
@@ -36,6 +39,7 @@ from passtwist.spawning.output import Output
 from passtwist.spawning.worker import Worker
 from passtwist.wire.journey import (
     FailedRecord,
+    FindingRecord,
     ReadyRecord,
     Record,
     StartedRecord,
@@ -46,10 +50,15 @@ if TYPE_CHECKING:
     from passtwist.api.reactors import Reactor
     from passtwist.spawning.spawners import SpawnerProcess, Spawners
 
+_log = Logger(namespace="passtwist.spawning")
+
 # How long a process whose handshake broke may take to be gone before it is
 # taken for one that closed its descriptors and lives on; and how long to wait
 # for what the manager says of a spawner's end.
 GONE_WITHIN = 1.0  # seconds
+
+# An app's code can write findings too.
+MAX_FINDINGS = 50
 
 
 class Ground(Protocol):
@@ -83,6 +92,7 @@ class Attempt:
         self._decided = decided  # CLOCK_MONOTONIC
         self._child: Child | None = None
         self._outputs: list[Output] = []
+        self._findings: list[Finding] = []
         self._descriptors: SpawnDescriptors | None = None
         self._handshake: Handshake | None = None
         # A spawner that this spawn has started and that has not come to fork.
@@ -97,7 +107,7 @@ class Attempt:
         request = self._request
         path = self._ground.socket_path(request.number)
         try:
-            self._descriptors = make(path, request.route)
+            self._descriptors = make(path, request.route, request.app.uid)
         except OSError as error:
             self._fail(SYSTEM, f"the controller can't prepare a spawn: {error}")
             return
@@ -119,6 +129,8 @@ class Attempt:
             self._started(record)
         elif isinstance(record, ReadyRecord):
             self._ready(record)
+        elif isinstance(record, FindingRecord):
+            self._found(record)
         else:
             self._reported(record)
 
@@ -164,9 +176,13 @@ class Attempt:
             return
         self._starting = None
         try:
-            self._child = self._ground.children.adopt(record.pid, os.geteuid())
+            self._child = self._ground.children.adopt(record.pid, self._expected_uid())
         except NotOurChild as error:
             self._fail(INTERNAL, f"the worker's pid is not to be believed: {error}")
+
+    def _expected_uid(self) -> int:
+        uid = self._request.app.uid
+        return uid if uid >= 0 else os.geteuid()
 
     def _ready(self, record: ReadyRecord) -> None:
         descriptors = self._descriptors
@@ -188,9 +204,26 @@ class Attempt:
             "",
             time.monotonic() - self._decided,
             self.journey.steps(),
+            tuple(self._findings),
         )
         self._stop_timers()
         self.done.callback(worker)
+
+    def _found(self, record: FindingRecord) -> None:
+        if len(self._findings) == MAX_FINDINGS:
+            return
+        finding = Finding(
+            record.token, record.text, record.level, record.place, record.hint
+        )
+        self._findings.append(finding)
+        if finding.level == WARNING:
+            # Here and not in status: nothing is decided by it.
+            _log.warn(
+                "app {app}: {finding} {hint}",
+                app=self._request.app.name,
+                finding=finding.sentence(),
+                hint=finding.hint,
+            )
 
     def _reported(self, record: FailedRecord) -> None:
         self._fail(
@@ -280,7 +313,15 @@ class Attempt:
         if not summary.startswith(f"app {app}"):
             summary = f"app {app}: {summary}"
         self.done.errback(
-            SpawnError(category, summary, advice, detail, self.journey.steps(), output)
+            SpawnError(
+                category,
+                summary,
+                advice,
+                detail,
+                self.journey.steps(),
+                output,
+                tuple(self._findings),
+            )
         )
 
     def _cancelled(self) -> None:

@@ -14,7 +14,7 @@ from passtwist.api.interfaces import IWorker
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
-    from passtwist.model import ExitStatus, Step
+    from passtwist.model import ExitStatus, Finding, Step
     from passtwist.spawning.child import Child
     from passtwist.spawning.descriptors import SpawnDescriptors
     from passtwist.wire.journey import ReadyRecord
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 @implementer(IWorker)
 class Worker:
-    """Owns the process, its lifeline, its socket's name and its scoreboard."""
+    """Owns the process, its lifeline, its socket's name and its scoreboard.
+
+    :ivar findings: of the fork-safety audit, if this spawn made one.
+    """
 
     def __init__(
         self,
@@ -32,6 +35,7 @@ class Worker:
         spawn_method: str,
         spawn_seconds: float,
         journey: tuple[Step, ...],
+        findings: tuple[Finding, ...] = (),
     ) -> None:
         self.pid = child.pid
         self.socket_path = descriptors.socket_path
@@ -43,6 +47,7 @@ class Worker:
         self.spawn_method = spawn_method
         self.spawn_seconds = spawn_seconds
         self.journey: tuple[object, ...] = journey
+        self.findings = findings
         self._child = child
         self._descriptors = descriptors
         child.when_exited().addCallback(self._exited)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Dict, Union
 
 from passtwist.errors import BadFrame
-from passtwist.model import SPAWN_FAILURES
+from passtwist.model import SPAWN_FAILURES, UNSAFE, WARNING
 from passtwist.wire.scoreboard import SLOTS
 
 # A packet must fit a socket's send buffer (212,992 bytes by default).  What
@@ -90,13 +90,30 @@ class FailedRecord:
     findings: tuple[str, ...] = ()
 
 
-Record = Union[StepRecord, StartedRecord, ReadyRecord, FailedRecord]
+@dataclass(frozen=True)
+class FindingRecord:
+    """The fork-safety audit has found something; see `passtwist.model.Finding`.
+
+    Comes before the `FailedRecord` that names it, or alone for a warning.
+    """
+
+    who: str
+    pid: int
+    token: str
+    text: str
+    level: str
+    place: str
+    hint: str
+
+
+Record = Union[StepRecord, StartedRecord, ReadyRecord, FailedRecord, FindingRecord]
 
 _TYPES = {
     "step": StepRecord,
     "started": StartedRecord,
     "ready": ReadyRecord,
     "failed": FailedRecord,
+    "finding": FindingRecord,
 }
 _NAMES = {cls: name for name, cls in _TYPES.items()}
 
@@ -161,6 +178,8 @@ def _check(record: Record) -> None:
             raise BadFrame("journey record: %s is %r" % (name, value))
     if isinstance(record, StepRecord) and record.state not in (BEGUN, DONE, FAILED):
         raise BadFrame("journey record: state %r" % record.state)
+    if isinstance(record, FindingRecord) and record.level not in (UNSAFE, WARNING):
+        raise BadFrame("journey record: level %r" % record.level)
     if isinstance(record, FailedRecord):
         if record.category not in SPAWN_FAILURES:
             raise BadFrame("journey record: category %r" % record.category)

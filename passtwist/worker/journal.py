@@ -11,11 +11,13 @@ import time
 from contextlib import contextmanager
 from typing import Iterator
 
+from passtwist.model import Finding
 from passtwist.wire.journey import (
     BEGUN,
     DONE,
     FAILED,
     FailedRecord,
+    FindingRecord,
     ReadyRecord,
     Record,
     StartedRecord,
@@ -67,6 +69,10 @@ class Journal:
     def ready(self, protocol: str, concurrency: int) -> None:
         """This process is a worker that can accept."""
         self._write_result(ReadyRecord(os.getpid(), protocol, concurrency))
+
+    def found(self, finding: Finding) -> None:
+        """The fork-safety audit has found something."""
+        self._write_result(FindingRecord(self.who, os.getpid(), **vars(finding)))
 
     def fail(self, record: FailedRecord) -> None:
         """The spawn has failed."""

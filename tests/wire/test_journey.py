@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from passtwist.errors import BadFrame
-from passtwist.model import SPAWN_FAILURES
+from passtwist.model import SPAWN_FAILURES, UNSAFE, WARNING
 from passtwist.wire.journey import (
     BEGUN,
     DONE,
@@ -20,6 +20,7 @@ from passtwist.wire.journey import (
     MAX_SHORT_TEXT,
     MAX_TEXT,
     FailedRecord,
+    FindingRecord,
     ReadyRecord,
     StartedRecord,
     StepRecord,
@@ -52,6 +53,16 @@ RECORDS = st.one_of(
         at=st.floats(0, 1e9),
     ),
     st.builds(StartedRecord, who=TEXT, pid=PIDS),
+    st.builds(
+        FindingRecord,
+        who=TEXT,
+        pid=PIDS,
+        token=TEXT,
+        text=TEXT,
+        level=st.sampled_from([UNSAFE, WARNING]),
+        place=TEXT,
+        hint=TEXT,
+    ),
     st.builds(
         ReadyRecord,
         pid=PIDS,
@@ -123,6 +134,12 @@ def test_a_failure_that_is_not_one_is_refused(change):
         {"t": "ready", "pid": 1, "protocol": "session", "concurrency": 0},
         {"t": "ready", "pid": 1, "protocol": "session", "concurrency": 129},
         {"t": "started", "who": "a"},
+        {
+            **dict.fromkeys(("who", "token", "text", "place", "hint"), ""),
+            "t": "finding",
+            "pid": 1,
+            "level": "dreadful",
+        },
     ],
     ids=str,
 )
