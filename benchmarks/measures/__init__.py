@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from benchmarks.measures.base import Amount, Bench, Measure, say, scratch
+from benchmarks.measures.cold_start import ColdStart
+from benchmarks.measures.memory import Memory
+from benchmarks.measures.memory_curve import MemoryCurve
+from benchmarks.measures.recovery import Recovery
+from benchmarks.measures.restart import Restart
+from benchmarks.measures.spawning import Spawning
 from benchmarks.measures.throughput import Throughput
 
 __all__ = ["Amount", "Bench", "Measure", "every_measure", "say", "scratch"]
@@ -10,4 +16,12 @@ __all__ = ["Amount", "Bench", "Measure", "every_measure", "say", "scratch"]
 
 def every_measure() -> list[Measure]:
     """All of them."""
-    return [Throughput()]
+    return [
+        Throughput(),
+        Memory(),
+        MemoryCurve(),
+        Spawning(),
+        ColdStart(),
+        Recovery(),
+        Restart(),
+    ]

@@ -1,0 +1,120 @@
+"""Memory after load: of each worker, and of everything together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmarks.load.spread import PATH, Spread
+from benchmarks.measures import admin_socket
+from benchmarks.measures.base import Bench, Measure
+from benchmarks.measures.settling import read_once, settle
+from benchmarks.processes import memory, memory_of
+from benchmarks.results import Column
+from benchmarks.servers import Failed, Running, Server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from benchmarks.sites import Site
+
+MIB = 1 << 20
+
+# Where a case is about the way to a great many workers, these two are enough.
+MANY = ("passtwist smart", "gunicorn sync")
+
+IMMORTAL = "passtwist smart, freeze=immortal"
+
+
+class Memory(Measure):
+    """Django's login page from all workers, then rest, then smaps_rollup."""
+
+    name = "memory"
+    title = "Memory"
+    about = (
+        f"Each worker answers some hundred requests of Django's login page (`{PATH}`), "
+        "each on a connection of its own; the answers say which worker made them, so "
+        "that none is left out. Once the server is at rest, memory is read from "
+        "`/proc/PID/smaps_rollup`. USS is what a worker has for itself alone, PSS "
+        "counts each shared page in parts. *Together* is the PSS of all processes: "
+        "master, router, spawners and controller included. Servers are measured one "
+        "after another; all read the same files, whose bytecode was made before."
+    )
+    columns = (
+        Column("total", "Together, PSS", "MiB"),
+        Column("uss", "USS of a worker", "MiB"),
+        Column("pss", "PSS of a worker", "MiB"),
+        Column("app", "Workers and spawners, PSS", "MiB"),
+        Column("controller", "Controller, PSS", "MiB"),
+    )
+    cases = (("2", "2 workers"), ("8", "8 workers"), ("32", "32 workers"))
+
+    def take(self, bench: Bench) -> None:
+        site = bench.site("django")
+        read_once(site)
+        once = bench.select(comes_once)
+        if any(one.name == "passtwist smart" for one in once):
+            self.not_yet(bench)
+        if bench.quick:
+            self._case(bench, site, once, 2, 50)
+            return
+        self._case(bench, site, once, 8, 300)
+        many = [one for one in once if one.name in MANY]
+        self._case(bench, site, many, 32, 100)
+
+    def not_yet(self, bench: Bench) -> None:
+        """What is meant to be in the table one day."""
+        why = "freezing the heap for good before the fork"
+        bench.absent(self, "", IMMORTAL, "not yet", why)
+
+    def _case(
+        self,
+        bench: Bench,
+        site: Site,
+        servers: Iterable[Server],
+        worker_count: int,
+        requests: int,
+    ) -> None:
+        case = str(worker_count)
+        for server in bench.installed(self, case, servers):
+            with (
+                bench.expected(self, case, server),
+                Running(server, site, worker_count) as running,
+            ):
+                values = after_load(running, requests)
+                bench.know(running)
+                bench.record(self, case, server.name, 0, values)
+
+
+def after_load(running: Running, requests: int) -> dict[str, float]:
+    """MiB, after so many requests for each worker and then nothing to do.
+
+    :raises Failed: a worker was replaced meanwhile.
+    """
+    workers = running.workers()
+    spread = Spread(running)
+    spread.send(requests)
+    settle(running)
+    if set(spread.answered) != workers:
+        raise Failed(
+            f"the workers {sorted(workers)} were to answer, and "
+            f"{sorted(spread.answered)} did\n{running.tail()}"
+        )
+    each = memory_of(workers)
+    values = {
+        "total": memory_of(running.pids()).pss / MIB,
+        "uss": each.uss / len(workers) / MIB,
+        "pss": each.pss / len(workers) / MIB,
+    }
+    if running.server.family == "passtwist":
+        spawners = admin_socket.spawner_pids(running)
+        values["app"] = memory_of([*workers, *spawners]).pss / MIB
+        values["controller"] = memory(running.pid).pss / MIB
+    return values
+
+
+def comes_once(server: Server) -> bool:
+    """One of each way that processes come to be; threads change nothing in it."""
+    if server.one_process:
+        return True
+    others = ("gthread", " behind ")
+    return server.threads == 1 and not any(word in server.name for word in others)

@@ -1,0 +1,1 @@
+"""What the servers are compared with that is no server."""
