@@ -3,64 +3,193 @@
     python -m benchmarks [--quick] [--measure NAME ...] [--server TEXT ...]
 
 With --measure or --server it is a part of the whole: the results are printed,
-and written only where --into says.
+and written only where --into says.  The status is 1 when passtwist failed at
+something, 2 when nothing could be measured.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import shutil
+import signal
 import sys
 import time
+import traceback
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
-from benchmarks.measures import Bench, every_measure, scratch
-from benchmarks.results import this_machine
-from benchmarks.servers import every_server
+from benchmarks import stats
+from benchmarks.measures import Bench, every_measure, say, scratch
+from benchmarks.report.comparison import comparison
+from benchmarks.report.files import NAME, read, write
+from benchmarks.report.page import page, summary
+from benchmarks.report.paths import without_paths
+from benchmarks.results import Results, this_machine
+from benchmarks.servers import every_server, quick_servers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType
+
+    from benchmarks.measures import Measure
+    from benchmarks.servers import Server
 
 RESULTS = Path(__file__).resolve().parent / "results"
+EVERY = every_measure()
 
 
-def main() -> None:
-    """Run what is asked for."""
+def main() -> int:
+    """Do what is asked for; answers the exit status."""
     options = arguments()
-    servers = [
-        one
-        for one in every_server()
-        if not options.server or any(text in one.name for text in options.server)
-    ]
-    measures = [
-        one
-        for one in every_measure()
-        if not options.measure or one.name in options.measure
-    ]
+    if options.list:
+        return show_names()
+    if options.compare:
+        old, new = loaded(options.compare), loaded(options.render or latest())
+        print(comparison(old, new, EVERY), end="")
+        return 0
+    if options.render:
+        publish(loaded(options.render), options.into, whole=False)
+        return 0
+    # So that servers are stopped when the benchmark is.
+    signal.signal(signal.SIGTERM, leave)
+    results = measured(options)
+    part = options.measure or options.server
+    publish(results, options.into or (None if part else RESULTS), whole=not part)
+    return status(results)
+
+
+def measured(options: argparse.Namespace) -> Results:
+    """Take all measures that are asked for."""
+    if not shutil.which("wrk"):
+        give_up("wrk makes the load and is not installed: apt-get install wrk")
+    servers = selected_servers(options.server, options.quick)
+    measures = selected_measures(options.measure, options.quick)
     begin = time.monotonic()
     with scratch() as folder:
         bench = Bench(servers, options.quick, folder)
         bench.results.quick = options.quick
+        bench.results.date = datetime.now(UTC).isoformat(" ", "minutes")[:16]
         bench.results.machine = this_machine()
         for measure in measures:
-            measure.take(bench)
-    bench.results.seconds = time.monotonic() - begin
-    json.dump(bench.results.as_dict(), sys.stdout, indent=1)
+            take(bench, measure)
+    bench.results.seconds = round(time.monotonic() - begin, 1)
+    return bench.results
+
+
+def take(bench: Bench, measure: Measure) -> None:
+    """One measure; if the measure itself breaks, the others are still worth it."""
+    try:
+        measure.take(bench)
+    except Exception as error:  # noqa: BLE001  # it is shown, recorded, and the status tells
+        traceback.print_exc()
+        why = f"the measure itself broke: {error!r}"
+        bench.absent(measure, "", "", "failed", why)
+
+
+def publish(results: Results, folder: Path | None, whole: bool) -> None:
+    """Write what there is, and show the summary, or all of a part."""
+    results = without_paths(results)
+    print()
+    if whole:
+        print("\n".join(summary(results, stats.tables(results, EVERY))))
+    else:
+        print(page(results, EVERY, {}))
+    if folder is not None:
+        try:
+            write(results, EVERY, folder)
+        except ImportError:
+            say("no pictures without matplotlib: pip install 'passtwist[bench]'")
+        say(f"written to {folder}/{NAME}.json and {NAME}.md")
+
+
+def status(results: Results) -> int:
+    """What peers fail at is their affair."""
+    failures = [
+        one
+        for one in results.absences
+        if one.kind == "failed" and (not one.server or stats.is_ours(one.server))
+    ]
+    for one in failures:
+        say(f"FAILED {one.measure} {one.case} {one.server}: {one.reason}")
+    return 1 if failures else 0
+
+
+def show_names() -> int:
+    """What --measure and --server can be given."""
+    print("Measures:")
+    for measure in EVERY:
+        print(f"  {measure.name:14} {measure.title}")
+    print("Servers:")
+    for server in every_server():
+        lack = server.missing()
+        print(f"  {server.name:32} {f'missing: {lack}' if lack else 'installed'}")
+    return 0
+
+
+def selected_servers(texts: Sequence[str] | None, quick: bool) -> list[Server]:
+    """Those with one of the texts in their name; else all, or one of each kind."""
+    if texts:
+        found = [
+            one for one in every_server() if any(text in one.name for text in texts)
+        ]
+        if not found:
+            give_up(f"no server has {' or '.join(texts)} in its name; see --list")
+        return found
+    return quick_servers() if quick else every_server()
+
+
+def selected_measures(asked: Sequence[str] | None, quick: bool) -> list[Measure]:
+    """Those that were asked for; else all that such a run has."""
+    if asked:
+        return [one for one in EVERY if one.name in asked]
+    return [one for one in EVERY if one.in_quick or not quick]
+
+
+def names() -> list[str]:
+    """Of the measures."""
+    return [one.name for one in EVERY]
+
+
+def loaded(path: Path) -> Results:
+    """The results in a file."""
+    try:
+        return read(path)
+    except (OSError, ValueError) as error:
+        give_up(f"{path}: {error}")
+
+
+def latest() -> Path:
+    """The results of the last whole run."""
+    return RESULTS / f"{NAME}.json"
+
+
+def give_up(why: str) -> NoReturn:
+    """Say why, and end."""
+    say(f"benchmarks: {why}")
+    raise SystemExit(2)
+
+
+def leave(number: int, frame: FrameType | None) -> NoReturn:
+    """End as if interrupted, through all `finally`."""
+    raise SystemExit(128 + number)
 
 
 def arguments() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--quick", action="store_true", help="take less, for a first look"
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__.splitlines()[0]
     )
-    names = [one.name for one in every_measure()]
-    parser.add_argument(
-        "--measure", action="append", choices=names, help="only this one"
-    )
-    parser.add_argument(
-        "--server", action="append", help="only those with TEXT in their name"
-    )
-    parser.add_argument("--into", type=Path, help="folder to write the results to")
+    add = parser.add_argument
+    add("--quick", action="store_true", help="take less, for a first look")
+    add("--measure", action="append", choices=names(), help="only this one")
+    add("--server", action="append", metavar="TEXT", help="only those so named")
+    add("--into", type=Path, metavar="FOLDER", help="write the results there")
+    add("--list", action="store_true", help="show the measures and the servers")
+    add("--render", type=Path, metavar="FILE", help="show the page of results again")
+    add("--compare", type=Path, metavar="OLD", help="ratios of OLD and of the latest")
     return parser.parse_args()
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

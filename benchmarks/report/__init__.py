@@ -1,0 +1,1 @@
+"""What a run of the benchmarks leaves to read: JSON, a page, pictures."""
