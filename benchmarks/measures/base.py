@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.attempts import explained
 from benchmarks.results import Absence, Column, Results, Sample
 from benchmarks.servers import Failed, HasNone, NotYet, Running, Server
 from benchmarks.servers.base import as_shown
@@ -108,7 +109,7 @@ class Bench:
         for server in servers:
             why = server.missing()
             if why:
-                self.absent(measure, case, server.name, "missing", why)
+                self.absent(measure, case, server.name, "missing", explained(why))
             else:
                 yield server
 

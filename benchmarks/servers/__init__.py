@@ -6,6 +6,10 @@ from benchmarks.servers.base import HasNone, NotYet, Server, Setup
 from benchmarks.servers.behind_nginx import BehindNginx
 from benchmarks.servers.granian import Granian
 from benchmarks.servers.gunicorn import Gunicorn
+from benchmarks.servers.mod_wsgi import ModWsgi
+from benchmarks.servers.passenger import Passenger
+from benchmarks.servers.passenger_apache import PassengerApache
+from benchmarks.servers.passenger_nginx import PassengerNginx
 from benchmarks.servers.passtwist import Passtwist
 from benchmarks.servers.running import Failed, Running
 from benchmarks.servers.twist import TwistWeb
@@ -44,6 +48,11 @@ def every_server() -> list[Server]:
     ]
     return [
         *ours,
+        Passenger(),
+        PassengerApache(),
+        PassengerNginx(),
+        ModWsgi(),
+        ModWsgi(threads=4),
         Gunicorn("sync"),
         Gunicorn("gthread"),
         Gunicorn("gthread", threads=4),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from benchmarks.sites import Site
 
 BIN = Path(sys.executable).parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 # Where a distribution has its programs says nothing to a reader.
 SYSTEM_PROGRAM = re.compile(r"^/(usr/)?s?bin/(?=[^/]+$)")
@@ -118,12 +119,20 @@ def program(name: str) -> str:
 
 
 def as_shown(server: Server, setup: Setup) -> str:
-    """The server's command line for a reader elsewhere: without our own paths."""
-    words = []
-    for word in server.command(setup):
-        word = word.replace(str(setup.site.folder), "SITE")
-        word = word.replace(str(setup.folder), "SCRATCH")
-        word = word.replace(f"{BIN}/", "")
-        word = SYSTEM_PROGRAM.sub("", word)
-        words.append(word.replace(str(setup.port), "PORT"))
-    return shlex.join(words)
+    """The server's command line for a reader elsewhere, without our own paths.
+
+    The files that it is given follow, each after a line with its name.
+    """
+    words = [for_a_reader(word, setup) for word in server.command(setup)]
+    lines = [shlex.join(SYSTEM_PROGRAM.sub("", word) for word in words)]
+    for name, text in server.files(setup).items():
+        lines += [f"# SCRATCH/{name}:", for_a_reader(text.rstrip(), setup)]
+    return "\n".join(lines)
+
+
+def for_a_reader(text: str, setup: Setup) -> str:
+    """Without our own paths and port."""
+    text = text.replace(str(setup.site.folder), "SITE")
+    text = text.replace(str(setup.folder), "SCRATCH")
+    text = text.replace(f"{BIN}/", "").replace(f"{ROOT}/", "")
+    return re.sub(rf"\b{setup.port}\b", "PORT", text)

@@ -44,6 +44,8 @@ class Running:
         self.server = server
         # Short, because a Unix socket's name is.
         folder = Path(tempfile.mkdtemp(prefix="ptwb-"))
+        # A server that root starts may have processes of another user.
+        folder.chmod(0o711)
         self.setup = Setup(site, folder, free_port(), worker_count)
         self.url = server.url(self.setup)
         self.log = folder / "log"
