@@ -91,13 +91,12 @@ class BehindNginx(Server):
         return {
             **self.server.files(behind),
             "nginx.conf": text,
-            "pair.py": Path(pair.__file__).read_text(),
         }
 
     def command(self, setup: Setup) -> list[str]:
         return [
             sys.executable,
-            str(setup.folder / "pair.py"),
+            str(Path(pair.__file__).resolve()),
             program("nginx"),
             "-e",
             "stderr",

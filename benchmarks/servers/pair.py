@@ -3,8 +3,8 @@
     python pair.py PROXY [ARGUMENT ...] -- SERVER [ARGUMENT ...]
 
 Ends as soon as one of them does. What stops it stops both; the signals by which
-servers are told to restart go to the server alone. Standard library only, because
-it is copied to where the two keep their files.
+servers are told to restart go to the server alone. Run as a file, so it imports
+the standard library only.
 """
 
 from __future__ import annotations
