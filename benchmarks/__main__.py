@@ -39,9 +39,9 @@ RESULTS = Path(__file__).resolve().parent / "results"
 EVERY = every_measure()
 
 
-def main() -> int:
+def main(words: Sequence[str] | None = None) -> int:
     """Do what is asked for; answers the exit status."""
-    options = arguments()
+    options = parsed(words)
     if options.list:
         return show_names()
     if options.compare:
@@ -175,7 +175,7 @@ def leave(number: int, frame: FrameType | None) -> NoReturn:
     raise SystemExit(128 + number)
 
 
-def arguments() -> argparse.Namespace:
+def parsed(words: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__.splitlines()[0]
@@ -188,7 +188,7 @@ def arguments() -> argparse.Namespace:
     add("--list", action="store_true", help="show the measures and the servers")
     add("--render", type=Path, metavar="FILE", help="show the page of results again")
     add("--compare", type=Path, metavar="OLD", help="ratios of OLD and of the latest")
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
 if __name__ == "__main__":
