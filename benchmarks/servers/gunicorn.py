@@ -7,7 +7,8 @@ import signal
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from benchmarks.servers.base import HasNone, Server, Setup, program
+from benchmarks import processes
+from benchmarks.servers.base import Server, Setup, program
 
 if TYPE_CHECKING:
     from benchmarks.servers.running import Running
@@ -53,7 +54,7 @@ class Gunicorn(Server):
             f"--workers={setup.worker_count}",
             f"--worker-class={self.worker_class}",
             f"--threads={self.threads}",
-            *(["--preload"] if self.preload else []),
+            *(["--preload", f"--pid={setup.folder / 'pid'}"] if self.preload else []),
             # Else all that run at the same time have it at the same place, below
             # the user's home.
             "--no-control-socket",
@@ -61,8 +62,33 @@ class Gunicorn(Server):
         ]
 
     def restart(self, running: Running) -> None:
-        if self.preload:
-            raise HasNone(
-                "SIGHUP loads no new code with --preload; USR2 starts a second master"
-            )
-        os.kill(running.pid, signal.SIGHUP)
+        """SIGHUP; if the app is preloaded, USR2 and then TERM to the old master.
+
+        :raises Failed: no second master was there in time.
+        """
+        if not self.preload:
+            os.kill(running.pid, signal.SIGHUP)
+            return
+        old = running.pid
+        os.kill(old, signal.SIGUSR2)
+        running.wait_until(lambda: is_complete(running), "to start a second master")
+        running.hand_over(second_master(running))
+        os.kill(old, signal.SIGTERM)
+        # A third one is found by the same name.
+        running.wait_until(lambda: not second_master(running), "to end the first one")
+
+
+def second_master(running: Running) -> int:
+    """The pid of the one that USR2 starts; 0 before, and as soon as it is alone."""
+    try:
+        return int((running.setup.folder / "pid.2").read_text())
+    except (FileNotFoundError, ValueError):
+        return 0
+
+
+def is_complete(running: Running) -> bool:
+    """The second master has as many workers as it should."""
+    master = second_master(running)
+    # Itself and those below it.
+    wanted = 1 + running.setup.worker_count
+    return master > 0 and len(processes.marked("none", master)) == wanted

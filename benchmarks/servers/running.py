@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 PATIENCE = 60.0
 
+# Seconds from the order to stop to the kill.
+GRACE = 20.0
+
 
 class Failed(Exception):
     """A server did not do what it is there for; the text has its log's end."""
@@ -37,6 +40,7 @@ class Running:
 
     At the end it is told to stop, then killed; nothing of it is left.
 
+    :ivar mark: what its processes have in their environment.
     :ivar seconds_to_first_answer: from its start to its first answer.
     """
 
@@ -50,8 +54,9 @@ class Running:
         self.url = server.url(self.setup)
         self.log = folder / "log"
         self.seconds_to_first_answer = 0.0
-        self._mark = uuid.uuid4().hex
+        self.mark = uuid.uuid4().hex
         self._process: subprocess.Popen[bytes] | None = None
+        self._successor = 0
 
     def __enter__(self) -> Running:
         try:
@@ -76,13 +81,17 @@ class Running:
 
     @property
     def pid(self) -> int:
-        """The process that was started."""
+        """The process that was started, or the one that took its place."""
         assert self._process is not None
-        return self._process.pid
+        return self._successor or self._process.pid
+
+    def hand_over(self, successor: int) -> None:
+        """From now on that process is the server; the one before it may end."""
+        self._successor = successor
 
     def pids(self) -> list[int]:
         """All its processes."""
-        return processes.marked(self._mark, self.pid)
+        return processes.marked(self.mark, self.pid)
 
     def get(self, path: str, timeout: float = 10.0) -> bytes:
         """The body of an answer on a connection of its own.
@@ -135,7 +144,7 @@ class Running:
         """
         deadline = time.monotonic() + PATIENCE
         while not condition():
-            ended = self._process is not None and self._process.poll() is not None
+            ended = self._ended()
             if ended or time.monotonic() > deadline:
                 why = "it ended" if ended else f"not within {PATIENCE:g} s"
                 raise Failed(
@@ -154,25 +163,41 @@ class Running:
         """Stop it, kill what is left, remove its folder."""
         process = self._process
         if process is not None:
-            rest = self.pids()
-            if process.poll() is None:
-                process.send_signal(self.server.stop_signal)
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(20)
-            for pid in {*rest, *self.pids()}:
-                # A pid that was used again in these seconds has no such mark.
-                if pid in processes.marked(self._mark, process.pid):
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
+            before = {pid: processes.started(pid) for pid in self.pids()}
+            if not self._ended():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(self.pid, self.server.stop_signal)
+                deadline = time.monotonic() + 20
+                while not self._ended() and time.monotonic() < deadline:
+                    time.sleep(0.01)
+            # Of those that were there before, some may have lost the mark.
+            rest = {
+                pid for pid, when in before.items() if processes.started(pid) == when
+            }
+            self._kill(rest | set(self.pids()))
             process.wait()
             self._process = None
         shutil.rmtree(self.setup.folder, ignore_errors=True)
+
+    def _kill(self, pids: set[int]) -> None:
+        """Returns when they are dead, so that they write no more."""
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        deadline = time.monotonic() + PATIENCE
+        while any(map(processes.alive, pids)) and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+    def _ended(self) -> bool:
+        if self._successor:
+            return not processes.alive(self._successor)
+        return self._process is not None and self._process.poll() is not None
 
     def _launch(self) -> None:
         environment = {
             **os.environ,
             **self.server.environment(self.setup),
-            processes.MARK: self._mark,
+            processes.MARK: self.mark,
             "PWD": str(self.setup.site.folder),
         }
         with self.log.open("wb") as log:

@@ -12,6 +12,8 @@ from benchmarks.servers.base import Server, Setup, program
 if TYPE_CHECKING:
     from benchmarks.servers.running import Running
 
+CHAIN_DONE = b"chain reloading complete"
+
 
 class Uwsgi(Server):
     """`uwsgi --http ADDRESS`, the way that its documentation wants without a proxy.
@@ -67,9 +69,15 @@ class Uwsgi(Server):
         if not self.lazy_apps:
             os.kill(running.pid, signal.SIGHUP)
             return
+        done = running.log.read_bytes().count(CHAIN_DONE)
         # Opened by the master before the first worker is there.
         fifo = os.open(running.setup.folder / "fifo", os.O_WRONLY | os.O_NONBLOCK)
         try:
             os.write(fifo, b"c")
         finally:
             os.close(fifo)
+        # Until the master has seen the last worker, it ignores the next order.
+        running.wait_until(
+            lambda: running.log.read_bytes().count(CHAIN_DONE) > done,
+            "to complete the chain reload",
+        )

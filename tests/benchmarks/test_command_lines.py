@@ -38,7 +38,9 @@ WHOLE = {
     "gunicorn sync": GUNICORN.format(TCP, "sync", 1) + END,
     "gunicorn gthread": GUNICORN.format(TCP, "gthread", 1) + END,
     "gunicorn gthread, 4 threads": GUNICORN.format(TCP, "gthread", 4) + END,
-    "gunicorn sync --preload": GUNICORN.format(TCP, "sync", 1) + " --preload" + END,
+    "gunicorn sync --preload": GUNICORN.format(TCP, "sync", 1)
+    + " --preload --pid=SCRATCH/pid"
+    + END,
     "gunicorn sync behind nginx": (
         "python benchmarks/servers/pair.py nginx -e stderr -p SCRATCH"
         " -c SCRATCH/nginx.conf -- "
