@@ -1,4 +1,4 @@
-"""A small HTTP server in a thread that misbehaves as the path says."""
+"""A small HTTP server in a thread; the first part of the path says how it behaves."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class PeculiarServer:
             head = await reader.readuntil(b"\r\n\r\n")
             first = head.split(b"\r\n")[0].decode()
             self.heads.append(first)
-            path = first.split()[1]
+            path = "/" + first.split()[1].split("/")[1]
             number += 1
             if path == "/upload":
                 while data := await reader.read(65536):

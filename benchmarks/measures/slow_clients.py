@@ -1,0 +1,98 @@
+"""Fifty slow clients, and what the fast ones notice of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmarks.load.open_loop import Kind, Plan, put_on
+from benchmarks.load.slow_clients import SlowClients
+from benchmarks.measures.base import Bench, Measure
+from benchmarks.measures.latency import has_one_thread
+from benchmarks.results import Column
+from benchmarks.servers.behind_nginx import BehindNginx
+
+if TYPE_CHECKING:
+    from benchmarks.servers import Running, Server
+
+FAST = Kind("fast", "/", length=12)
+SLOW_COUNT = 50
+RATE = 50
+WORKER_COUNT = 2
+PATIENCE = 5.0
+ROUNDS = 2
+SECONDS = 1.5
+
+CASES = (
+    ("head", "The head of the request comes byte by byte"),
+    ("upload", "The body of the request trickles"),
+    ("reader", "The response of 1 MiB is read in sips"),
+)
+
+
+class BesideSlowClients(Measure):
+    """A worker is for computing, not for waiting for a client."""
+
+    name = "slow-clients"
+    title = f"{SLOW_COUNT} slow clients"
+    about = (
+        f"{SLOW_COUNT} clients that never come to an end while {RATE} fast requests "
+        f"a second are made by others; {WORKER_COUNT} workers each, of one thread. "
+        "The figures are those of the fast requests, but for the last one: how many "
+        "slow connections the server ended or refused. A fast request without an "
+        f"answer in {PATIENCE:g} s is an error and counts in the p99 with that time. "
+        "Servers whose documentation wants a buffering proxy in front of them have "
+        "one."
+    )
+    columns = (
+        Column("p99", "p99", "ms"),
+        Column("p50", "p50", "ms"),
+        Column("answered", "Answered", "%", better="more"),
+        Column("errors", "Errors", "", better=""),
+        Column("ended", "Slow ones ended", "", better=""),
+    )
+    cases = CASES
+
+    def take(self, bench: Bench) -> None:
+        if bench.quick:
+            return
+        for kind, _ in self.cases:
+            self._case(bench, kind)
+
+    def _case(self, bench: Bench, kind: str) -> None:
+        def turn(running: Running) -> dict[str, float]:
+            return beside_slow_ones(running, kind)
+
+        def warm_up(running: Running) -> None:
+            running.workers()
+            put_on(Plan(running.url, (FAST,), 0.3, RATE, patience=PATIENCE))
+
+        bench.interleave(
+            self,
+            kind,
+            bench.site("wsgi"),
+            [fronted(one) for one in bench.select(has_one_thread)],
+            WORKER_COUNT,
+            ROUNDS,
+            turn,
+            warm_up,
+        )
+
+
+def beside_slow_ones(running: Running, kind: str) -> dict[str, float]:
+    """One light load of fast requests, while the slow ones are there."""
+    with SlowClients(running.url, kind, SLOW_COUNT) as slow:
+        found = put_on(
+            Plan(running.url, (FAST,), SECONDS, RATE, patience=PATIENCE)
+        ).kinds["fast"]
+    return {
+        "p99": found.latency.p99,
+        "p50": found.latency.p50,
+        "answered": found.answered / found.count * 100,
+        "errors": found.errors,
+        "ended": sum(slow.ended.values()),
+    }
+
+
+def fronted(server: Server) -> Server:
+    """As its documentation wants it to meet slow clients."""
+    return BehindNginx(server) if server.needs_proxy else server
