@@ -1,6 +1,6 @@
 """What reading a request head costs, beside h11 and httptools.
 
-Run it with ``python benchmarks/front_end_scan.py``.  It prints microseconds per
+Run it with ``python -m benchmarks.micro.front_end_scan``.  It prints microseconds per
 request: for the scan alone, for scan, routing and CGI variables, and for a
 whole exchange of the front end on a transport that goes nowhere (so without the
 kernel's share).
@@ -16,7 +16,9 @@ import httptools
 from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from zope.interface import implementer
 
+from passtwist.api.interfaces import IPool
 from passtwist.http.access_log import AccessLog
 from passtwist.http.config import FrontEndConfig, HttpLimits, Site
 from passtwist.http.environ import Origin, request_pairs
@@ -24,10 +26,14 @@ from passtwist.http.front import FrontEnd
 from passtwist.http.routing import Router
 from passtwist.http.scanner import HeadScanner
 from passtwist.http.trust import Trust
-from passtwist.testing.fakes import FakePool
+from passtwist.testing.fakes import FakeSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from twisted.internet.protocol import Protocol
+
+    from passtwist.api.interfaces import IRequest, IResponder
 
 LOAD_GENERATOR = b"GET / HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n"
 BROWSER = (
@@ -90,35 +96,39 @@ def scan_and_environ(data: bytes) -> Callable[[], object]:
 class Nowhere(StringTransport):
     """Throws away what is written, as a kernel would."""
 
+    def __init__(self) -> None:
+        super().__init__(HERE, PEER)  # type: ignore[no-untyped-call]  # Twisted's
+
     def write(self, data: bytes) -> None:
         pass
 
 
 def whole_exchange(data: bytes) -> Callable[[], object]:
     head = b"200 OK\r\nContent-Type: text/plain\r\n"
-    pool = FakePool()
     front = FrontEnd(
-        AnswerAtOnce(head, b"Hello, world!\n", pool),
+        AnswerAtOnce(head, b"Hello, world!\n"),
         [Site("shop")],
         FrontEndConfig(limits=HttpLimits(requests_per_connection=1 << 60)),
         Clock(),
         AccessLog("off"),
     )
-    connection = front.buildProtocol(PEER)
-    connection.makeConnection(Nowhere(HERE, PEER))
+    connection: Protocol = front.buildProtocol(PEER)
+    connection.makeConnection(Nowhere())
     return lambda: connection.dataReceived(data)
 
 
+@implementer(IPool)
 class AnswerAtOnce:
     """As little of a pool as can be, so that it is not what is measured."""
 
-    def __init__(self, head: bytes, body: bytes, pool: FakePool) -> None:
+    def __init__(self, head: bytes, body: bytes) -> None:
         self._head = head
         self._body = body
-        pool.submit("shop", None, None)
-        self._session = pool.last
+        self._session: FakeSession | None = None
 
-    def submit(self, app, request, responder):
+    def submit(self, app: str, request: IRequest, responder: IResponder) -> FakeSession:
+        if self._session is None:
+            self._session = FakeSession(app, request, responder)
         responder.answer(self._head, self._body)
         return self._session
 

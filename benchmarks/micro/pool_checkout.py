@@ -1,6 +1,6 @@
 """What a checkout and the end of its session cost in the pool.
 
-Run: python benchmarks/pool_checkout.py
+Run: ``python -m benchmarks.micro.pool_checkout``
 
 Prints nanoseconds for one checkout and one end together, the best of several
 rounds: with one app and two workers, and with 1,000 apps and 10,000 workers

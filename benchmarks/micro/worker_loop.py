@@ -1,6 +1,6 @@
 """How long a worker's own loop takes for one request.
 
-Run: ``python benchmarks/worker_loop.py [requests]``.
+Run: ``python -m benchmarks.micro.worker_loop [requests]``.
 
 A worker's loop runs in a process of its own; the driver sends one request, reads
 the answer, sends the next.  What is counted is the CPU time of the worker's

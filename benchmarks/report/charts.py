@@ -100,6 +100,7 @@ def _bars(place: Axes, panel: Panel, servers: Sequence[str], log: bool) -> None:
     above_zero = [one.low for one in panel.bars.values() if one.low > 0]
     if log and above_zero:
         place.set_xscale("log")
+        place.xaxis.set_major_formatter(lambda x, _: number(x))
         place.set_xlim(min(above_zero) / 2, widest * 8)
     else:
         place.set_xlim(0, widest * 1.3 or 1)

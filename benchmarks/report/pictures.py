@@ -74,8 +74,13 @@ PICTURES = (
     ),
     Picture("spawn", "spawning", "Time until a new worker is ready", log=True),
     Picture("cold-start", "cold-start", "From the start to the first answer"),
-    Picture("recovery", "recovery", "After kill -9 of a worker"),
-    Picture("restart", "restart", "Restart under load"),
+    Picture(
+        "recovery",
+        "recovery",
+        "After kill -9 of one of two workers",
+        columns=("seconds", "failed"),
+    ),
+    Picture("restart", "restart", "Restart under load", columns=("gap", "failed")),
 )
 
 CURVE = "memory-curve"
