@@ -38,6 +38,12 @@ def alive(pid: int) -> bool:
     return bool(fields) and fields[0] not in "ZX"
 
 
+def started(pid: int) -> int:
+    """When it was, in clock ticks since boot; tells it from a later one; -1: gone."""
+    fields = _stat(pid)
+    return int(fields[19]) if fields and fields[0] not in "ZX" else -1
+
+
 def marked(mark: str, root: int) -> list[int]:
     """*root*, everything below it, and everything with that mark, sorted."""
     parents: dict[int, int] = {}

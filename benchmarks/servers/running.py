@@ -167,7 +167,7 @@ class Running:
             if not self._ended():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(self.pid, self.server.stop_signal)
-                deadline = time.monotonic() + 20
+                deadline = time.monotonic() + GRACE
                 while not self._ended() and time.monotonic() < deadline:
                     time.sleep(0.01)
             # Of those that were there before, some may have lost the mark.
