@@ -11,29 +11,29 @@ from pathlib import Path
 REMEMBERED = Path(sys.prefix) / "share" / "passtwist-benchmarks" / "in-vain.json"
 
 
-def in_vain(file: Path = REMEMBERED) -> dict[str, str]:
+def in_vain() -> dict[str, str]:
     """Why a package could not be installed, by its name."""
     try:
-        found = json.loads(file.read_text())
+        found = json.loads(REMEMBERED.read_text())
     except (OSError, ValueError):
         return {}
     return {str(name): str(why) for name, why in found.items()}
 
 
-def remember(name: str, why: str, file: Path = REMEMBERED) -> None:
+def remember(name: str, why: str) -> None:
     """Keep why it could not be installed; empty: it could.
 
     It goes into reports, so what is about this machine only is taken out.
     """
-    reasons = in_vain(file)
+    reasons = in_vain()
     if reasons.get(name, "") == why:
         return
     if why:
         reasons[name] = for_others(why)
     else:
         del reasons[name]
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(reasons, indent=1, sort_keys=True) + "\n")
+    REMEMBERED.parent.mkdir(parents=True, exist_ok=True)
+    REMEMBERED.write_text(json.dumps(reasons, indent=1, sort_keys=True) + "\n")
 
 
 def for_others(text: str) -> str:
@@ -42,9 +42,9 @@ def for_others(text: str) -> str:
     return re.sub(r"(?<![\w.])/(?!dev/)[\w.@+-]+(/[\w.@+-]+)+", "PATH", text)
 
 
-def explained(remedy: str, file: Path = REMEMBERED) -> str:
+def explained(remedy: str) -> str:
     """A remedy, "pip install uwsgi", with why the installer had no success with it."""
-    reasons = in_vain(file)
+    reasons = in_vain()
     names = [one for one in re.findall(r"[\w.-]+", remedy) if one in reasons]
     tried = [f"{name}: {reasons[name]}" for name in dict.fromkeys(names)]
     return f"{remedy} (tried; {'; '.join(tried)})" if tried else remedy

@@ -75,10 +75,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     quick = parser.parse_args(arguments).quick
     for source, packages in ((Debian(), debian_packages()), (Pypi(), PYPI_PACKAGES)):
         install(source, [one.name for one in packages if one.quick or not quick])
-    if not shutil.which("wrk"):
-        say(f"Nothing can be measured without wrk: {explained('apt-get install wrk')}")
-        return 1
-    return 0
+    why_not = without_load()
+    if why_not:
+        say(why_not)
+    return 1 if why_not else 0
+
+
+def without_load() -> str:
+    """Why nothing can be measured at all, with the remedy; empty: it can."""
+    if shutil.which("wrk"):
+        return ""
+    return f"Nothing can be measured without wrk: {explained('apt-get install wrk')}"
 
 
 def install(source: Source, names: list[str]) -> None:

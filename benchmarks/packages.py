@@ -71,20 +71,28 @@ class Debian(Source):
         if os.geteuid() != 0 or not shutil.which("apt-get"):
             yield
             return
-        # Debian starts a web server as soon as it is installed, unless this
-        # forbids it; one that is here is somebody else's and may stay.
-        ours = not POLICY.exists()
-        if ours:
-            POLICY.write_text("#!/bin/sh\nexit 101\n")
-            POLICY.chmod(0o755)
-        try:
-            # What is known already may do.
-            with contextlib.suppress(Refused):
-                run([*APT, "update"], PATIENCE)
+        # What is known already may do.
+        with contextlib.suppress(Refused):
+            run([*APT, "update"], PATIENCE)
+        with no_services_started():
             yield
-        finally:
-            if ours:
-                POLICY.unlink()
+
+
+@contextlib.contextmanager
+def no_services_started(policy: Path = POLICY) -> Iterator[None]:
+    """Debian starts a web server as soon as it is installed; not in this block.
+
+    A policy that is here is somebody else's, and holds.
+    """
+    if policy.exists():
+        yield
+        return
+    policy.write_text("#!/bin/sh\nexit 101\n")
+    policy.chmod(0o755)
+    try:
+        yield
+    finally:
+        policy.unlink()
 
 
 class Pypi(Source):
