@@ -16,6 +16,8 @@ PYTHON ?= $(shell for name in $(PYTHONS); do \
 
 BIN := $(VENV)/bin
 SITE := examples/django_site
+# A checkout of root's, and maybe its Python, are closed for others.
+AS_ROOT = $(if $(filter 0,$(shell id -u)),--default-user root)
 
 .DEFAULT_GOAL := help
 .PHONY: help serve test lint docs-check clean
@@ -32,7 +34,8 @@ serve: $(BIN)/ready-to-serve ## serve the three example sites (PORT=8080)
 	@echo 'Control-C stops.'
 	@echo
 	@exec $(BIN)/twistd --nodaemon --pidfile= passtwist \
-		--config examples/passtwist.toml --listen tcp:$(PORT):interface=127.0.0.1
+		--config examples/passtwist.toml --listen tcp:$(PORT):interface=127.0.0.1 \
+		$(AS_ROOT)
 
 test: $(BIN)/ready-to-test ## run all tests (TESTS=tests/pool ARGS='-k queue')
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS) $(TESTS)

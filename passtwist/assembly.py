@@ -59,7 +59,10 @@ def make_service(
         registry = Registry.load(settings.server.plugin_files)
     parts = _assemble(settings, reactor, registry)
     service = PasstwistService(
-        parts, settings.server.shutdown_timeout, settings.warnings()
+        parts,
+        settings.server.shutdown_timeout,
+        settings.warnings(),
+        settings.check_standing,
     )
     if answers_signals:
         service.handle_signals(reactor)

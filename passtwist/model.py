@@ -84,6 +84,15 @@ class AppSpec:
         half needs, for example ``{"settings": "shop.settings"}``.
     :ivar framework_key: the parts that two apps must share to share one
         framework spawner; empty when there is no framework layer.
+    :ivar user: name of the account that its processes belong to; "" when users
+        are not switched.
+    :ivar uid: of *user*; -1 when users are not switched.
+    :ivar groups: supplementary groups of *user*.
+    :ivar home: of *user*; *shell* likewise.
+    :ivar limits: name as in setrlimit(2), without RLIMIT_ and in lower case,
+        and value.
+    :ivar log_file: absolute path of the file for what its processes print; ""
+        for the server's log.
     """
 
     name: str
@@ -103,6 +112,15 @@ class AppSpec:
     start_timeout: float = 90.0
     options: Mapping[str, Any] = field(default_factory=dict)
     framework_key: Tuple[str, ...] = ()
+    user: str = ""
+    uid: int = -1
+    gid: int = -1
+    groups: Tuple[int, ...] = ()
+    home: str = ""
+    shell: str = ""
+    limits: Tuple[Tuple[str, int], ...] = ()
+    no_new_privileges: bool = True
+    log_file: str = ""
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,10 @@ Runs in: the controller.  Loaded by name from twisted/plugins.
 
 from __future__ import annotations
 
+import os
+import pwd
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twisted.python import usage
 
@@ -55,4 +57,21 @@ def makeService(options: Options) -> PasstwistService:
 
     service = make_service(options.found, reactor, options.registry)
     service.handle_signals(reactor)
+    if successor := _successor(options.parent):
+        service.hand_over_to(*successor)
     return service
+
+
+def _successor(twistd: Any) -> tuple[int, int] | None:
+    """Whom twistd's own --uid and --gid name; None without --uid.
+
+    :param twistd: its options; Any, because Twisted's are not typed.
+    """
+    uid = twistd["uid"] if twistd else None
+    if uid is None or os.geteuid() != 0:
+        return None
+    gid = twistd["gid"]
+    try:
+        return uid, pwd.getpwuid(uid).pw_gid if gid is None else gid
+    except KeyError:
+        raise SystemExit(f"passtwist: --uid: user {uid} has no account") from None

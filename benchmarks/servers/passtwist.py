@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,8 @@ class Passtwist(Server):
             f"--min-instances={setup.worker_count}",
             f"--max-pool-size={setup.worker_count}",
             f"--threads={self.threads}",
+            # The sites are root's, and maybe closed for others.
+            *(["--default-user=root"] if os.geteuid() == 0 else []),
             str(setup.site.folder),
         ]
 

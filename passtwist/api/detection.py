@@ -35,6 +35,14 @@ class Detection:
     options: Mapping[str, object] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Ownership:
+    """Whose a file is: of a link, not of what it leads to."""
+
+    uid: int
+    gid: int
+
+
 class AppFiles:
     """A bounded, read-only view of the files beneath an app's root.
 
@@ -96,6 +104,29 @@ class AppFiles:
         finally:
             os.close(descriptor)
         return any(word.encode() in head for word in words)
+
+    def owner(self, path: str = "") -> Ownership | None:
+        """Whose the file is, or the root; None when it is not there.
+
+        The file may be a link, which has an owner of its own; a folder on the way
+        to it may not.
+        """
+        folder, _, name = path.rpartition("/")
+        descriptor = self._open(folder, os.O_DIRECTORY) if folder else self._open_root()
+        if descriptor is None:
+            return None
+        try:
+            if not name:
+                found = os.fstat(descriptor)
+            elif name in (".", ".."):
+                return None
+            else:
+                found = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+        except OSError:
+            return None
+        finally:
+            os.close(descriptor)
+        return Ownership(found.st_uid, found.st_gid)
 
     def _open_root(self) -> int | None:
         try:

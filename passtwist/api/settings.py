@@ -18,7 +18,9 @@ from passtwist.api.settings_declare import declarations
 from passtwist.api.settings_draft import Draft, read_draft
 from passtwist.api.settings_load import from_texts, good_defaults, structure
 from passtwist.api.settings_server import ServerSettings
-from passtwist.errors import SettingsError
+from passtwist.api.standing import Standing, app_problems, server_problems
+from passtwist.api.standing import warnings as standing_warnings
+from passtwist.errors import SettingsError, StartupError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,6 +50,20 @@ class Settings:
     server: ServerSettings
     apps: tuple[AppSettings, ...]
     source: str
+
+    def check_standing(self) -> tuple[str, ...]:
+        """Whether this process, who may have been another before, can serve them.
+
+        :returns: warnings, one sentence each.
+        :raises StartupError: it can't.
+        """
+        standing = Standing.current()
+        problems = [*server_problems(self.server, standing)]
+        for app in self.apps:
+            problems += app_problems(app, standing)
+        if problems:
+            raise StartupError("; ".join(problems))
+        return tuple(standing_warnings(self.server, standing))
 
     def warnings(self) -> tuple[str, ...]:
         """What is accepted and yet will surprise, one sentence each."""
@@ -158,12 +174,14 @@ def _assemble(
     environ = os.environ if environ is None else environ
     server = _server(draft, overrides, environ, problems)
     defaults = good_defaults(AppSettings, draft.defaults, problems)
-    account = rules.Account.current()
+    standing = Standing.current()
+    problems += server_problems(server, standing)
     apps = []
     for number, table in enumerate(draft.apps, 1):
         app = _app(draft, {**defaults, **table}, number, server, problems)
         if app is not None:
-            problems += rules.app_problems(app, account)
+            problems += rules.app_problems(app)
+            problems += app_problems(app, standing)
             apps.append(app)
     problems += rules.clashes(apps)
     if problems:

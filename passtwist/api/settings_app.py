@@ -123,17 +123,25 @@ class AppSettings:
     environment: str = setting(
         Choice("", *ENVIRONMENTS), "", "as of the server, which is the default"
     )
-    user: str = setting(Text(), "", "user to run as; must be the one we run as")
-    group: str = setting(Text(), "", "group to run as; must be the one we run as")
+    user: str = setting(
+        Text(),
+        "",
+        "user to run as; empty: the owner of its startup file; a server that does "
+        "not run as root takes only its own",
+    )
+    group: str = setting(
+        Text(),
+        "",
+        "group to run as; empty: the user's; !STARTUP_FILE!: that of its startup file",
+    )
     umask: int = setting(Umask(), "022", "file mode creation mask of its processes")
     limits: tuple[tuple[str, int], ...] = setting(
         Table(checks.limit_name, Size()),
         {},
-        "resource limits of its processes, as in setrlimit(2)",
-        effective=False,
+        "resource limits of its processes, as in setrlimit(2), soft and hard",
     )
     no_new_privileges: bool = setting(
-        Switch(), True, "set-uid programs give its processes nothing", effective=False
+        Switch(), True, "set-uid programs give its processes nothing"
     )
     start_timeout: float = setting(
         Duration(0.1), "90s", "a worker must be ready so long after its spawn began"
@@ -196,5 +204,8 @@ class AppSettings:
         effective=False,
     )
     log_file: str = setting(
-        Text(), "", "file for what its processes print; empty: the log", effective=False
+        Text(),
+        "",
+        "file for what its processes print, opened as its user and not through a "
+        "link; empty: the server's log",
     )

@@ -70,7 +70,7 @@ def server_problems(server: ServerSettings) -> Iterable[str]:
         )
 
 
-def app_problems(app: AppSettings, account: Account) -> Iterable[str]:
+def app_problems(app: AppSettings) -> Iterable[str]:
     """What is wrong with one app's settings as a whole."""
     where = label(app)
     if app.max_instances and app.min_instances > app.max_instances:
@@ -82,16 +82,6 @@ def app_problems(app: AppSettings, account: Account) -> Iterable[str]:
         yield (
             f"{where}: memory_limit: is more than hard_memory_limit; make it less, so "
             "that a worker can leave before it is killed"
-        )
-    if app.user and app.user not in (account.user, str(account.uid)):
-        yield (
-            f"{where}: user: {quoted(app.user)} is not the user we run as; leave it "
-            f"out or start the server as that user (it is {account.user!r} now)"
-        )
-    if app.group and app.group not in (account.group, str(account.gid)):
-        yield (
-            f"{where}: group: {quoted(app.group)} is not the group we run as; leave "
-            f"it out or start the server in that group (it is {account.group!r} now)"
         )
 
 

@@ -48,8 +48,8 @@ class ServerSettings:
     default_user: str = setting(
         Text(),
         "nobody",
-        "user of apps that belong to root, when users are switched",
-        effective=False,
+        "user of apps that belong to root, or to nobody who has an account, when "
+        "the server runs as root; root only if it is written here",
     )
     environment: str = setting(
         Choice(*ENVIRONMENTS), "production", "what apps and error pages are told"

@@ -24,6 +24,7 @@ from passtwist.errors import PasstwistError
 
 if TYPE_CHECKING:
     from passtwist.api.resolve import Resolved
+    from passtwist.model import AppSpec
 
 
 @click.command()
@@ -63,4 +64,12 @@ def rows(resolved: Resolved) -> list[tuple[str, str, str]]:
         ("spawn method", spawner.method, reason),
         ("framework key", key, why.framework_key_reason),
         ("environment", spec.environment, f"sets {', '.join(why.variables)}"),
+        *_who(spec, why.user_reason),
     ]
+
+
+def _who(spec: AppSpec, reason: str) -> list[tuple[str, str, str]]:
+    """The user, when users are switched."""
+    if spec.uid < 0:
+        return []
+    return [("user", f"{spec.user} (uid {spec.uid}, gid {spec.gid})", reason)]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from twisted.logger import Logger
 
+from passtwist.errors import StartupError
 from passtwist.http.log_format import FORMATS
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ class AccessLog:
         """
         :param target: path of a file, ``-`` for standard output, or ``off``.
         :param line_format: ``combined`` or ``json``.
-        :raises OSError: the file can't be opened.
         :raises KeyError: no such format.
         """
         self._target = target
@@ -49,8 +49,21 @@ class AccessLog:
         self._descriptor = -1
         self.dropped = 0
         self.enabled = target != "off"
-        if self.enabled:
+
+    def open(self) -> None:
+        """Open the file.  Until then lines are kept.
+
+        :raises StartupError: it can't be opened.
+        """
+        if not self.enabled:
+            return
+        try:
             self._open()
+        except OSError as error:
+            raise StartupError(
+                f"access_log {self._target}: {error.strerror}; set access_log to a "
+                "file that can be written"
+            ) from error
 
     def record(self, entry: Entry) -> None:
         """Take in one response; written with the next `flush`."""
@@ -63,7 +76,7 @@ class AccessLog:
         if self._entries:
             entries, self._entries = self._entries, []
             self._unwritten += b"".join(map(self._format, entries))
-        if self._unwritten:
+        if self._unwritten and self._descriptor >= 0:
             self._write()
 
     def reopen(self) -> None:

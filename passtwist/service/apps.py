@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred, fail
+from twisted.logger import Logger
 
 from passtwist.api.resolve import resolve
 from passtwist.errors import PasstwistError, SpawnError
@@ -32,6 +33,8 @@ class App:
     :ivar last_spawn_error: of the last spawn that failed, None after one that
         succeeded.
     """
+
+    log = Logger(namespace="passtwist.service")
 
     def __init__(
         self,
@@ -108,5 +111,7 @@ class App:
         if self._spawner is None:
             found = resolve(self.settings, self._server, self._registry)
             self.spec = found.spec
+            for note in found.notes:
+                self.log.warn("app {app}: {note}", app=self.name, note=note)
             self._spawner = found.method.create_spawner(found.spec, self._toolkit)
         return self._spawner

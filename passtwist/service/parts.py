@@ -26,6 +26,9 @@ class IsRuntimeDir(Protocol):
     def admin_path(self) -> str:
         """Where the admin socket goes."""
 
+    def hand_over(self, uid: int, gid: int) -> None:
+        """Make it, as root, for another user; raises StartupError."""
+
     def acquire(self) -> None:
         """Make, lock and sweep it; raises StartupError."""
 
@@ -35,6 +38,9 @@ class IsRuntimeDir(Protocol):
 
 class IsLog(Protocol):
     """The access log."""
+
+    def open(self) -> None:
+        """Open its file; raises StartupError."""
 
     def reopen(self) -> None:
         """Its file was moved away."""

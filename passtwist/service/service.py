@@ -11,7 +11,6 @@ what runs is finished, workers leave, the spawn server ends.
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
@@ -39,14 +38,22 @@ class PasstwistService(Service):
     :param parts: everything that the server consists of.
     :param shutdown_timeout: seconds that requests have to finish.
     :param warnings: about the settings; logged at start.
+    :param check_standing: asked at start, when root has been left: answers with
+        more warnings, raises StartupError.
     """
 
     log = Logger(namespace="passtwist.service")
 
     def __init__(
-        self, parts: Parts, shutdown_timeout: float, warnings: Sequence[str] = ()
+        self,
+        parts: Parts,
+        shutdown_timeout: float,
+        warnings: Sequence[str] = (),
+        check_standing: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self.parts = parts
+        self._check_standing = check_standing
+        self._successor: tuple[int, int] | None = None
         self._warnings = tuple(warnings)
         self._shutdown_timeout = shutdown_timeout
         self._stopping: Deferred[None] | None = None
@@ -58,8 +65,8 @@ class PasstwistService(Service):
         return self.parts.status.page()
 
     def privilegedStartService(self) -> None:
-        """Bind the listeners."""
-        self._or_exit(self.parts.listeners.bind)
+        """Bind the listeners, and open what only root may."""
+        self._or_exit(self._bind)
 
     def startService(self) -> None:
         """Start everything else."""
@@ -92,6 +99,10 @@ class PasstwistService(Service):
         for call in hurry:
             call()
 
+    def hand_over_to(self, uid: int, gid: int) -> None:
+        """Whom root will be left for once the listeners are bound."""
+        self._successor = (uid, gid)
+
     def handle_signals(self, reactor: Any) -> None:
         """Answer TERM, INT, HUP, USR1 and USR2 once *reactor* runs.
 
@@ -118,15 +129,16 @@ class PasstwistService(Service):
             self.parts.runtime.release()
             raise SystemExit(f"passtwist can't start: {error}") from error
 
+    def _bind(self) -> None:
+        self.parts.access_log.open()
+        if self._successor is not None:
+            self.parts.runtime.hand_over(*self._successor)
+        self.parts.listeners.bind()
+
     def _start(self) -> None:
         parts = self.parts
-        for warning in self._warnings:
+        for warning in (*self._warnings, *self._check_standing()):
             self.log.warn("settings: {warning}", warning=warning)
-        if os.geteuid() == 0:
-            self.log.warn(
-                "running as root, and so do the apps: this version does not switch "
-                "users; start it as another user, or with twistd --uid"
-            )
         parts.runtime.acquire()
         parts.spawn_server.start()
         parts.admin.start(parts.runtime.admin_path)

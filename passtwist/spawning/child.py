@@ -26,6 +26,22 @@ class NotOurChild(Exception):
     """The pid is no child of ours, or has another user."""
 
 
+def uids_of(pid: int) -> set[int]:
+    """Real, effective, saved and file system uid; none when it is gone.
+
+    Not the owner of its folder in /proc: of a process that may not be dumped
+    that is root.
+    """
+    try:
+        with open(f"/proc/{pid}/status", "rb") as status:
+            for line in status:
+                if line.startswith(b"Uid:"):
+                    return set(map(int, line.split()[1:]))
+    except OSError:
+        pass
+    return set()
+
+
 class Child(Selectable):
     """One child process, from adoption until reaped.
 
@@ -103,12 +119,10 @@ class Child(Selectable):
             os.waitid(os.P_PIDFD, self._descriptor, flags)
         except ChildProcessError:
             raise NotOurChild(f"pid {self.pid} is not our child") from None
-        try:
-            actual = os.stat(f"/proc/{self.pid}").st_uid
-        except OSError:
-            return  # a zombie that somebody else reads; reaping will tell
-        if actual != uid:
-            raise NotOurChild(f"pid {self.pid} runs as user {actual}, not {uid}")
+        actual = uids_of(self.pid)
+        if actual and actual != {uid}:
+            found = ", ".join(map(str, sorted(actual)))
+            raise NotOurChild(f"pid {self.pid} runs as user {found}, not {uid}")
 
     def _signal(self, number: signal.Signals) -> None:
         if self.exit_status is None:

@@ -93,10 +93,11 @@ def duplicate(descriptors: Mapping[str, int]) -> dict[str, int]:
     return copies
 
 
-def make(socket_path: str, layers: tuple[str, ...]) -> SpawnDescriptors:
+def make(socket_path: str, layers: tuple[str, ...], uid: int = -1) -> SpawnDescriptors:
     """Descriptors for a worker and for each of *layers*.
 
     :param socket_path: where the worker's listening socket is bound.
+    :param uid: who they are for, -1 for us.
     :raises OSError: out of descriptors, memory or disk; nothing is left open.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -118,6 +119,9 @@ def make(socket_path: str, layers: tuple[str, ...]) -> SpawnDescriptors:
             result.sent[prefix + "output"] = output_write
             result.kept[layer].output = output_read
             os.set_blocking(output_read, False)
+            if uid > 0:
+                # Who opens /dev/stdout opens the pipe anew, with its own rights.
+                os.fchown(output_write, uid, -1)
     except OSError:
         result.close()
         raise

@@ -39,6 +39,28 @@ class RuntimeDir:
         self._admin_socket = self.path / "admin.sock"
         self._lock: int | None = None
 
+    def hand_over(self, uid: int, gid: int) -> None:
+        """Make it, as root, for the user that root will be left for.
+
+        A folder that is there already changes hands only if it is root's.
+
+        :raises StartupError: it can't be made.
+        """
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            self.path.mkdir(mode=0o711, parents=True, exist_ok=True)
+            folder = os.open(self.path, flags)
+            try:
+                if os.fstat(folder).st_uid == 0:
+                    os.fchown(folder, uid, gid)
+            finally:
+                os.close(folder)
+        except OSError as error:
+            raise StartupError(
+                f"runtime_dir {self.path}: {error.strerror or error}; set "
+                "runtime_dir to another folder"
+            ) from error
+
     def acquire(self) -> None:
         """Make, lock and sweep it.
 

@@ -17,6 +17,7 @@ from zope.interface import implementer
 from passtwist.api.interfaces import ISpawnerStatus
 from passtwist.api.selectable import Selectable
 from passtwist.model import APP, ExitStatus
+from passtwist.spawning.child import uids_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -104,6 +105,10 @@ class Spawners:
         The pid is what the process says; nothing is ever signalled by it.
         """
         if pid in self._all:
+            return
+        uid = request.app.uid if request.app.uid >= 0 else os.geteuid()
+        if not uids_of(pid) <= {uid}:
+            kept.close()  # whoever said so, it was not that process
             return
         try:
             process = SpawnerProcess(

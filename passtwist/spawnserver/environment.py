@@ -22,6 +22,25 @@ MARKER = "IN_PASSTWIST"
 INTERPRETER_PREFIXES = ("PYTHON", "LD_", "MALLOC_", "GLIBC_")
 
 
+# What apps of another user than the server's get of its environment: how to
+# write and where to look, no secrets.
+PASSED_ON = ("LANG", "LANGUAGE", "PATH", "TZ")
+PASSED_ON_PREFIXES = ("LC_",)
+
+
+def of_user(base: Mapping[str, str], app: AppSpec) -> Dict[str, str]:
+    """What a process of *app* may see of *base*, the manager's environment."""
+    if app.uid <= 0:
+        return dict(base)
+    result = {
+        name: value
+        for name, value in base.items()
+        if name in PASSED_ON or name.startswith(PASSED_ON_PREFIXES)
+    }
+    result.update(USER=app.user, LOGNAME=app.user, HOME=app.home, SHELL=app.shell)
+    return result
+
+
 def inherited(base: Mapping[str, str]) -> Dict[str, str]:
     """What any process of an app gets of *base*, the manager's environment."""
     result = {

@@ -12,6 +12,7 @@ import socket
 from typing import Dict, Optional, Tuple
 
 from passtwist.model import APP, FRAMEWORK, SpawnRequest
+from passtwist.spawnserver import freezing
 from passtwist.spawnserver.app_api import App, open_child_half
 from passtwist.spawnserver.app_spawner import AppSpawner
 from passtwist.spawnserver.blame import blame
@@ -22,7 +23,7 @@ from passtwist.spawnserver.processes import fork
 from passtwist.wire.journey import FailedRecord
 from passtwist.worker import signals
 from passtwist.worker.journal import Journal
-from passtwist.worker.process import reseed, set_title, stand_alone
+from passtwist.worker.process import print_to, reseed, set_title, stand_alone
 
 
 class FrameworkSpawner(Layer):
@@ -54,12 +55,12 @@ class FrameworkSpawner(Layer):
     def _preload(self, request: SpawnRequest, journal: Journal) -> None:
         journal.end("start_interpreter")
         with journal.doing("preload_framework"):
+            freezing.check(request.app.freeze)
             half = open_child_half(self.code, request.app)
             half.call("preload", App(request.app))
         # What is frozen here is not looked at by the collection that each app
         # spawner makes, so it stays shared with all of them.
-        gc.collect()
-        gc.freeze()
+        freezing.freeze_framework(request.app.freeze)
 
     def start_layer(
         self,
@@ -74,7 +75,8 @@ class FrameworkSpawner(Layer):
         if pid == 0:
             ours.close()
             above = Channel(theirs)
-            self.become(self._app_spawner(above, journal, descriptors))
+            log_file = request.app.log_file
+            self.become(self._app_spawner(above, journal, descriptors, log_file))
             return None
         theirs.close()
         return ChildLayer(
@@ -82,13 +84,18 @@ class FrameworkSpawner(Layer):
         )
 
     def _app_spawner(
-        self, above: Channel, journal: Journal, descriptors: Dict[str, int]
+        self,
+        above: Channel,
+        journal: Journal,
+        descriptors: Dict[str, int],
+        log_file: str,
     ) -> Task:
         lifeline, output = descriptors["lifeline"], descriptors["output"]
         own = Journal(APP, journal.detach())
 
         def task() -> Optional[Task]:
             stand_alone(lifeline, output)
+            print_to(log_file)
             signals.settle_spawner()
             reseed()
             own.started()

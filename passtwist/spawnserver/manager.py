@@ -12,16 +12,30 @@ import sys
 import traceback
 from typing import Dict, List, NoReturn, Optional
 
-from passtwist.model import APP, APP_ERROR, MANAGER, WORKER, SpawnRequest
-from passtwist.spawnserver import environment
+from passtwist.model import (
+    APP,
+    APP_ERROR,
+    FRAMEWORK,
+    MANAGER,
+    WORKER,
+    AppSpec,
+    SpawnRequest,
+)
+from passtwist.spawnserver import environment, privileges
 from passtwist.spawnserver.channel import Channel
 from passtwist.spawnserver.children import ChildLayer
 from passtwist.spawnserver.layer import Layer
-from passtwist.spawnserver.processes import exec_role, fork, fork_twice, lift
+from passtwist.spawnserver.processes import (
+    exec_role,
+    fork,
+    fork_twice,
+    lift,
+    place,
+)
 from passtwist.spawnserver.worker_request import WORKER_DESCRIPTORS, request_in_memory
 from passtwist.wire.journey import FailedRecord
 from passtwist.worker.journal import Journal
-from passtwist.worker.process import stand_alone
+from passtwist.worker.process import print_to, stand_alone
 
 # A step that one process begins before its exec and ends after it.
 START_INTERPRETER = "start_interpreter"
@@ -79,10 +93,15 @@ class SpawnManager(Layer):
     ) -> NoReturn:
         """In a forked child: become *role*.  Never returns, never raises."""
         try:
-            journal = Journal(who, lift(handshake))
+            pen = lift(handshake)
+            journal = Journal(who, pen)
             stand_alone(descriptors["lifeline"], descriptors["output"])
-            journal.started()
-            self._start_interpreter(request, journal, role, given)
+            place(given, pen)
+            journal.begin(START_INTERPRETER)
+            if self._become_user(request.app, journal):
+                # Not before: the controller looks whose we are.
+                journal.started()
+                self._start_interpreter(request, journal, role)
         except BaseException:  # noqa: BLE001 - logged
             # Answered by the end of this process; its parent's loop must not
             # run twice.
@@ -90,21 +109,40 @@ class SpawnManager(Layer):
         finally:
             os._exit(127)
 
+    def _become_user(self, app: AppSpec, journal: Journal) -> bool:
+        """False when that can't be, and the journal says why."""
+        shared = journal.who == FRAMEWORK
+        umask = privileges.USUAL_UMASK if shared else app.umask
+        try:
+            privileges.take(app, umask)
+        except privileges.NotTaken as error:
+            refused = privileges.not_taken(error, app, journal.who, journal.step)
+            journal.fail(refused)
+            return False
+        if not shared:
+            print_to(app.log_file)
+        return True
+
     def _start_interpreter(
-        self, request: SpawnRequest, journal: Journal, role: str, given: List[int]
+        self, request: SpawnRequest, journal: Journal, role: str
     ) -> None:
         """Returns only when that failed, and the journal says why."""
         app = request.app
         python = app.python or sys.executable
+        refused = app.uid > 0 and privileges.barred(
+            app, python, self.code, journal.who, journal.step
+        )
+        if refused:
+            journal.fail(refused)
+            return
         try:
-            journal.begin(START_INTERPRETER)
-            wanted = environment.inherited(os.environ)
+            wanted = environment.inherited(environment.of_user(os.environ, app))
             wanted.update(
                 environment.for_interpreter(app)
                 if role == "framework-spawner"
                 else dict(app.env)
             )
-            exec_role(python, self.code, role, wanted, given)
+            exec_role(python, self.code, role, wanted)
         except OSError as error:
             journal.fail(
                 FailedRecord(

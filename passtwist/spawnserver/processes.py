@@ -13,12 +13,12 @@ import warnings
 from typing import Mapping, NoReturn, Sequence
 
 from passtwist.worker import signals
-from passtwist.worker.process import flush_streams
+from passtwist.worker.process import close_all_but, flush_streams
 
 # The first descriptor behind the standard streams; exec'd processes find
 # theirs from here on.
 FIRST = 3
-# Above everything that `exec_role` places, so that placing one can't
+# Above everything that `place` places, so that placing one can't
 # overwrite another.
 _HIGH = 128
 
@@ -69,24 +69,31 @@ def fork_twice() -> bool:
 
 
 def lift(descriptor: int) -> int:
-    """A copy of *descriptor* that `exec_role` does not overwrite."""
+    """A copy of *descriptor* that `place` does not overwrite."""
     return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _HIGH)
 
 
+def place(descriptors: Sequence[int], keep: int) -> None:
+    """Put *descriptors* at 3, 4, ..., where an exec'd process looks for them.
+
+    Closes all others but *keep*: they are the parent's, and with a low limit of
+    descriptors there would be no room beside them.
+
+    :param keep: made by `lift`.
+    """
+    lifted = [lift(each) for each in descriptors]
+    for target, descriptor in enumerate(lifted, FIRST):
+        os.dup2(descriptor, target, inheritable=True)
+    close_all_but((*range(FIRST, FIRST + len(lifted)), keep))
+
+
 def exec_role(
-    python: str,
-    code: str,
-    role: str,
-    environment: Mapping[str, str],
-    descriptors: Sequence[int],
+    python: str, code: str, role: str, environment: Mapping[str, str]
 ) -> NoReturn:
     """Become a fresh interpreter running *role*.
 
     :param code: RUNTIME_DIR/code.
-    :param descriptors: placed at 3, 4, ...; every other one is closed by exec.
     :raises OSError: there is no such interpreter, or it can't be executed.
     """
     signals.reset()
-    for target, descriptor in enumerate([lift(each) for each in descriptors], FIRST):
-        os.dup2(descriptor, target, inheritable=True)
     os.execve(python, [python, code + "/bootstrap.py", role], dict(environment))

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 TWISTD = ["-c", "from twisted.scripts.twistd import run; run()"]
 _SERVES = re.compile(r"passtwist serves .* on http://127\.0\.0\.1:(\d+)/")
 
+# Folders of tests are their user's, and maybe our interpreter too: where that is
+# root, apps have to be root's as well.
+OWN_USER = "root" if os.geteuid() == 0 else ""
+
 
 @dataclass(frozen=True)
 class Response:
@@ -57,6 +61,7 @@ class RunningServer:
         listen on ``tcp:0:interface=127.0.0.1``; it is told of `runtime_dir`
         by PASSTWIST_RUNTIME_DIR.
     :param python: the interpreter that runs the controller.
+    :param default_user: the setting; "" to leave it to a file of settings.
     """
 
     def __init__(
@@ -67,20 +72,26 @@ class RunningServer:
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
         python: str = sys.executable,
+        default_user: str = OWN_USER,
     ) -> None:
         # Short, because a Unix socket's name is.
         self._folder = Path(tempfile.mkdtemp(prefix="ptw-"))
+        # Apps of other users have to reach the runtime directory.
+        self._folder.chmod(0o711)
         self.runtime_dir = self._folder / "run"
         self.log_file = self._folder / "log"
         self.arguments = [
             "passtwist",
             "--listen=tcp:0:interface=127.0.0.1",
             f"--runtime-dir={self.runtime_dir}",
-            *args,
         ]
+        told = {"PASSTWIST_RUNTIME_DIR": str(self.runtime_dir)}
+        if default_user:
+            self.arguments.append(f"--default-user={default_user}")
+            told["PASSTWIST_DEFAULT_USER"] = default_user
+        self.arguments += args
         rest = self.arguments if tac is None else ["-y", tac]
         self._command = [python, *TWISTD, "-n", "--pidfile=", *before, *rest]
-        told = {"PASSTWIST_RUNTIME_DIR": str(self.runtime_dir)}
         self._env = {**os.environ, **told, **(env or {})}
         self._cwd = cwd or str(self._folder)
         self.port = 0

@@ -133,8 +133,9 @@ def spawn_request_from_body(body: Mapping[str, Any]) -> SpawnRequest:
         names = {f.name for f in fields(AppSpec)}
         if set(app) != names:
             raise BadFrame("app fields differ: %s" % sorted(set(app) ^ names))
-        for name in ("warmup", "fork_allow", "framework_key"):
+        for name in ("warmup", "fork_allow", "framework_key", "groups"):
             app[name] = tuple(app[name])
+        app["limits"] = tuple((str(key), int(value)) for key, value in app["limits"])
         app["env"] = tuple((str(key), str(value)) for key, value in app["env"])
         return SpawnRequest(
             number=int(body["number"]),

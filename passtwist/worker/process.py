@@ -5,6 +5,7 @@ Runs in: every process below the controller, between its fork and its work.
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import sys
@@ -31,6 +32,30 @@ def stand_alone(lifeline_descriptor: int, output: int) -> None:
     os.dup2(output, STDERR)
     if output > STDERR:
         os.close(output)
+
+
+def print_to(log_file: str) -> None:
+    """Make *log_file* stdout and stderr; "" changes nothing.
+
+    Opened with this process's own rights, and not through a link: it may lie in
+    a folder where others write.  What can't be opened is no reason not to serve,
+    so the pipe to the server's log stays.
+    """
+    if not log_file:
+        return
+    # O_NONBLOCK: a FIFO that nobody reads must not hang us.
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        descriptor = os.open(log_file, flags | os.O_NOCTTY | os.O_CLOEXEC, 0o640)
+    except OSError as error:
+        reason = "it is a link" if error.errno == errno.ELOOP else error.strerror
+        text = "passtwist: log_file %s can't be opened: %s\n" % (log_file, reason)
+        os.write(STDERR, text.encode("utf-8", "surrogateescape"))
+        return
+    os.set_blocking(descriptor, True)
+    os.dup2(descriptor, STDOUT)
+    os.dup2(descriptor, STDERR)
+    os.close(descriptor)
 
 
 def close_all_but(keep: Iterable[int]) -> None:

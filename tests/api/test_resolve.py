@@ -18,12 +18,20 @@ from passtwist.api.hookspecs import hookimpl
 from passtwist.api.interfaces import IFramework, ISpawnMethod
 from passtwist.api.interpreters import changes_start, framework_place, library_folders
 from passtwist.api.registry import Registry
-from passtwist.api.resolve import Explanation, resolve
+from passtwist.api.resolve import Explanation
+from passtwist.api.resolve import resolve as resolve_as
 from passtwist.api.settings import AppSettings, ServerSettings
+from passtwist.api.standing import Standing
 from passtwist.errors import DetectionError, PluginError
 from passtwist.model import AppSpec
 
 USER = pwd.getpwuid(os.geteuid()).pw_name
+# As of a server that is not root, whoever runs the tests.
+ONE_USER = attrs.evolve(Standing.current(), switches_users=False)
+
+
+def resolve(app, server, registry):
+    return resolve_as(app, server, registry, ONE_USER)
 
 
 @implementer(IFramework)

@@ -154,6 +154,10 @@ def test_explain_shows_what_was_found_and_why(run, tmp_path):
     assert key.startswith("framework key: ")
     assert key.split(" | ")[1:4] == [sys.executable, "flask", version]
     assert lines.pop(10).startswith(f"                 (Flask {version} is in ")
+    if os.geteuid() == 0:
+        who, why = lines.pop(-2), lines.pop()
+        assert who.startswith("user:          nobody (uid ")
+        assert why.startswith("                 (its startup file belongs to root; ")
     assert lines == [
         "app:           shop",
         f"root:          {tmp_path}/shop",

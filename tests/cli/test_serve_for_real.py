@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
 import shutil
 import signal
@@ -39,6 +40,9 @@ def test_serve_in_the_foreground(folder):
     runtime = f"--runtime-dir={folder}/run"
     listen = "--listen=tcp:0:interface=127.0.0.1"
     command = [*PASSTWIST, "serve", listen, runtime, "hello", "--spawn-method=direct"]
+    if os.geteuid() == 0:
+        # The folder is root's, and closed for others.
+        command.append("--default-user=root")
     with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
         server = subprocess.Popen(
             command, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=err

@@ -82,6 +82,7 @@ def test_lines_are_written_with_the_next_tick(bench):
     """In one batch, also those of requests that were refused or left."""
     path = bench.folder / "access.log"
     log = AccessLog(str(path))
+    log.open()
     bench.configure(access_log=log)
     client = bench.connect()
     client.send(b"GET /one HTTP/1.1\r\nHost: a\r\nUser-Agent: u\r\n\r\n")
@@ -106,6 +107,7 @@ def test_lines_are_written_with_the_next_tick(bench):
 def test_a_batch_is_written_when_it_is_large_enough(tmp_path):
     """Without waiting for a tick."""
     log = AccessLog(str(tmp_path / "log"))
+    log.open()
     for _ in range(512):
         log.record(ENTRY)
     assert (tmp_path / "log").read_bytes() == LINE * 512
@@ -116,6 +118,7 @@ def test_a_rotated_file_is_opened_anew(tmp_path):
     """What was recorded before goes to the old one."""
     path, old = tmp_path / "log", tmp_path / "log.1"
     log = AccessLog(str(path))
+    log.open()
     log.record(ENTRY)
     path.rename(old)
     log.reopen()
@@ -129,6 +132,7 @@ def test_a_file_that_can_not_be_opened_anew_stays_open(tmp_path, logged_failures
     folder = tmp_path / "logs"
     folder.mkdir()
     log = AccessLog(str(folder / "log"))
+    log.open()
     (folder / "log").rename(tmp_path / "old")
     folder.rmdir()
     log.reopen()
@@ -140,6 +144,7 @@ def test_a_file_that_can_not_be_opened_anew_stays_open(tmp_path, logged_failures
 def test_a_full_disk_stops_nobody(tmp_path):
     """Lines are kept for a while, then dropped and counted."""
     log = AccessLog("/dev/full")
+    log.open()
     for _ in range(20_000):
         log.record(ENTRY)
     log.flush()
@@ -154,6 +159,7 @@ def test_a_pipe_that_nobody_reads_stops_nobody(tmp_path):
     os.mkfifo(path)
     reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     log = AccessLog(path)
+    log.open()
     for number in range(30_000):
         log.record(ENTRY._replace(status=10_000 + number))
     log.flush()
@@ -180,6 +186,7 @@ def test_a_pipe_whose_reader_left_stops_nobody(tmp_path):
     os.mkfifo(path)
     reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     log = AccessLog(path)
+    log.open()
     os.close(reader)
     log.record(ENTRY)
     log.flush()
@@ -201,6 +208,7 @@ def test_an_unknown_format_is_an_error():
 def test_standard_output_is_not_closed(capfd):
     """It belongs to the process."""
     log = AccessLog("-")
+    log.open()
     log.record(ENTRY)
     log.close()
     os.write(1, b"still open\n")

@@ -65,6 +65,8 @@ def serve(folder: Path, *sites: Site, **server: object) -> RunningServer:
         lines += ["[[app]]", *_keys(site.keys)]
     file = folder / "passtwist.toml"
     file.write_text("\n".join(lines) + "\n")
+    if "default_user" in server:
+        return RunningServer(f"--config={file}", default_user="")
     return RunningServer(f"--config={file}")
 
 
