@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import re
 import subprocess
@@ -83,8 +82,8 @@ class BehindNginx(Server):
 
     def files(self, setup: Setup) -> dict[str, str]:
         behind = self.behind(setup)
-        # The folder is ours alone; root's nginx would work as another user.
-        user = "" if os.geteuid() else f"user {getpass.getuser()};\n"
+        # The folder is root's then; its nginx would work as another user.
+        user = "" if os.geteuid() else "user root;\n"
         text = CONFIGURATION.format(
             user=user, folder=setup.folder, socket=behind.socket, port=setup.port
         )
