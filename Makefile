@@ -4,6 +4,7 @@
 PORT ?= 8080
 TESTS ?= tests
 ARGS ?=
+BENCH_ARGS ?=
 # Many tests wait more than they compute; files of tests are kept together.
 WORKERS ?= 2
 VENV ?= .venv
@@ -20,7 +21,7 @@ SITE := examples/django_site
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--default-user root)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint docs-check clean
+.PHONY: help serve test lint docs-check bench bench-quick bench-peers clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -49,16 +50,28 @@ lint: $(BIN)/ready-to-test ## ruff and mypy
 docs-check: $(BIN)/ready-to-test ## links, tables and code blocks of the documentation
 	$(BIN)/python -m pytest $(ARGS) tests/docs
 
+bench: $(BIN)/ready-to-bench ## measure us and our peers (BENCH_ARGS='--server uwsgi')
+	@$(BIN)/python -m benchmarks.install
+	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+bench-quick: $(BIN)/ready-to-bench ## the same in three minutes, for a first look
+	@$(BIN)/python -m benchmarks.install --quick
+	$(BIN)/python -m benchmarks --quick $(BENCH_ARGS)
+
+bench-peers: $(BIN)/ready-to-bench ## only install the peers
+	@$(BIN)/python -m benchmarks.install
+
 clean: ## remove what was made here, the example's data too
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	rm -rf $(SITE)/data twisted/plugins/dropin.cache
-	find passtwist twisted tests examples -name __pycache__ -prune -exec rm -rf {} +
+	find passtwist twisted tests examples benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
-# Two stamps, so that serving does not wait for what only tests need.  One
+# Three stamps, so that serving does not wait for what only tests need.  One
 # that is older than pyproject.toml is out of date: requirements may differ.
 $(BIN)/ready-to-serve: EXTRAS := examples
+$(BIN)/ready-to-bench: EXTRAS := bench
 $(BIN)/ready-to-test: EXTRAS := tls,test,lint
-$(BIN)/ready-to-serve $(BIN)/ready-to-test: pyproject.toml
+$(BIN)/ready-to-serve $(BIN)/ready-to-bench $(BIN)/ready-to-test: pyproject.toml
 	@test -n '$(PYTHON)' || { \
 		echo 'passtwist needs Python 3.11 or newer, and none was found.' ; \
 		echo 'Debian 12 and newer: apt-get install python3 python3-venv' ; \

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
 import sysconfig
 import time
@@ -73,6 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--quick", action="store_true", help="only what the quick run uses"
     )
     quick = parser.parse_args(arguments).quick
+    # As Control-C does: what is being installed is ended or waited for.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     for source, packages in ((Debian(), debian_packages()), (Pypi(), PYPI_PACKAGES)):
         install(source, [one.name for one in packages if one.quick or not quick])
     why_not = without_load()

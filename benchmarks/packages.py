@@ -120,6 +120,8 @@ PIP = [
 def run(command: list[str], patience: float | None) -> None:
     """Run it and all that it starts, for *patience* seconds at most.
 
+    Without a limit it is not ended at all, whatever ends us.
+
     :raises Refused: it failed; with the end of what it said.
     """
     process = subprocess.Popen(
@@ -138,7 +140,8 @@ def run(command: list[str], patience: float | None) -> None:
         raise Refused(f"took longer than {patience:g} s") from None
     finally:
         if process.returncode is None:
-            os.killpg(process.pid, signal.SIGKILL)
+            if patience is not None:
+                os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
     if process.returncode:
         raise Refused(end_of(said) or f"exit status {process.returncode}")

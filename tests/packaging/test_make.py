@@ -102,7 +102,8 @@ def test_without_a_goal_make_lists_what_it_can_do(checkout):
     succeeded, said = make(checkout)
     assert succeeded
     goals = [line.split()[1] for line in said.splitlines()]
-    assert goals == ["help", "serve", "test", "lint", "docs-check", "clean"]
+    bench = ["bench", "bench-quick", "bench-peers"]
+    assert goals == ["help", "serve", "test", "lint", "docs-check", *bench, "clean"]
 
 
 def test_continuous_integration_installs_what_tests_ask_for():
