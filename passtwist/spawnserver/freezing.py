@@ -1,24 +1,31 @@
-"""Put the loaded heap where the garbage collector does not write.
+"""Put the loaded heap where nobody writes.
 
-Runs in: app spawners, and workers that load their app.
+Runs in: framework and app spawners, and workers that load their app.
 """
 
 from __future__ import annotations
 
 import gc
 
-KINDS = ("gc", "off")
+from passtwist.spawnserver import immortal
+
+OFF = "off"
+GC = "gc"
+IMMORTAL = "immortal"
+KINDS = (GC, OFF, IMMORTAL)
 
 
 def check(kind: str) -> None:
-    """Refuse what this version can't do, before the app is loaded.
+    """Refuse what this interpreter can't do, before the app is loaded.
 
-    :raises ValueError: *kind* is not one of KINDS.
+    :raises ValueError: *kind* is not one of KINDS, or not possible here.
     """
     if kind not in KINDS:
         raise ValueError(
             "freeze = %r is not supported; there are: %s" % (kind, ", ".join(KINDS))
         )
+    if kind == IMMORTAL:
+        immortal.check()
 
 
 def freeze(kind: str) -> None:
@@ -26,9 +33,30 @@ def freeze(kind: str) -> None:
 
     In that order: garbage that is frozen is never freed.  After `gc.freeze` no
     collection of a worker writes to the header of an object that was loaded
-    here, so those pages stay shared.
+    here, and to an immortal one nobody writes by using it: their pages stay
+    shared.
     """
-    if kind == "off":
+    if kind == OFF:
         return
     gc.collect()
+    if kind == IMMORTAL:
+        immortal.immortalise()
     gc.freeze()
+
+
+def freeze_framework(kind: str) -> None:
+    """As `freeze`, where it is frozen for apps that differ in the rest.
+
+    An app with ``freeze = "off"`` has its own objects in mind.
+    """
+    freeze(GC if kind == OFF else kind)
+
+
+def freeze_alone(kind: str) -> None:
+    """As `freeze`, in a process that will not be forked.
+
+    Nothing is shared there, so immortal objects would gain nothing and never
+    be freed; but what is loaded for good need not be looked at by every
+    collection.
+    """
+    freeze(OFF if kind == OFF else GC)

@@ -51,7 +51,5 @@ def _load(
     set_title("pt " + spec.name)
     enter_app(spec, journal)
     loaded: LoadedApp = load_app(spec, journal, code)
-    # Nothing is shared here, but what is loaded for good need not be looked
-    # at by every collection.
-    freezing.freeze(spec.freeze)
+    freezing.freeze_alone(spec.freeze)
     return start_serving(loaded.application, spec.threads, journal, descriptors)

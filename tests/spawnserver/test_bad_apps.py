@@ -248,16 +248,6 @@ def test_a_root_that_is_missing_fails_the_spawn_in_its_first_step(driver, hello,
     assert "'/nowhere/at/all'" in spawn.failure.summary
 
 
-def test_a_freeze_that_is_not_supported_says_what_is(driver, hello):
-    """And does not load the app first."""
-    spawn = driver.spawn(replace(hello, freeze="immortal"), ("app",))
-    spawn.wait()
-    assert "freeze = 'immortal' is not supported; there are: gc, off" in (
-        spawn.failure.summary
-    )
-    assert f"{APP}: load_app" not in spawn.steps("begun")
-
-
 FAILING_HOOKS = (
     """
 from passtwist.lifecycle import on
