@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 STEP = 0.1
-# For all of them to connect; a server whose backlog is full lets some wait.
+# For all of them to begin: readers have their first bytes then, so that the making
+# of many answers at once is over.  A server that they block lets most of them wait.
 BEGIN = 2.0
 
 

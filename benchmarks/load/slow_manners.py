@@ -28,6 +28,9 @@ class Manner:
 
 UPLOAD = 1 << 20
 
+# Bytes of data in a packet.
+ETHERNET = 1448
+
 MANNERS = {
     "head": Manner("GET {prefix}/ HTTP/1.1\r\nHost: {host}\r\nX-Slow: ", drip=1),
     "upload": Manner(
@@ -44,7 +47,8 @@ MANNERS = {
 class SlowClient:
     """One connection after the other; a new one in the step after the end.
 
-    :ivar begun: it has sent its opening.
+    :ivar begun: it is being slow: it has sent its opening, and a reader has the
+        first bytes of its answer.
     :ivar dripped: bytes sent after the opening.
     :ivar finished: requests that were made and answered whole.
     :ivar ended: connections that the server ended or refused, by reason.
@@ -86,8 +90,11 @@ class SlowClient:
     def _connect(self) -> socket.socket:
         connection = socket.socket()
         connection.setblocking(False)
+        # Both before connecting.  With the loopback's own packets of 64 KiB the
+        # server's kernel would buffer more than a mebibyte, and nobody would notice
+        # a slow reader; a network's packets let it buffer a tenth of that.
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, ETHERNET)
         if not self._manner.drip:
-            # Before connecting: the window that is offered comes from it.
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         self._opened = False
         self.dripped = 0
@@ -107,7 +114,7 @@ class SlowClient:
                 # Some hundred bytes into an empty buffer: all or nothing.
                 connection.send(self._opening)
                 self._opened = True
-                self.begun = True
+                self.begun = self.begun or bool(self._drip)
             elif self._drip:
                 rest = self._manner.size - self.dripped if self._manner.size else None
                 self.dripped += connection.send(self._drip[:rest])
@@ -123,6 +130,7 @@ class SlowClient:
         if not data:
             self._end("closed")
             return
+        self.begun = True
         complete = self._answer.feed(data)
         if self._answer.status not in (0, 200):
             self._end(f"status {self._answer.status}")

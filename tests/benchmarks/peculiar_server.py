@@ -70,11 +70,14 @@ class PeculiarServer:
 
     async def _stop(self) -> None:
         assert self._server is not None
+        for _ in range(10):
+            # What came just now takes a few turns to have a task, and is lost
+            # track of if the server is closed meanwhile.
+            await asyncio.sleep(0)
         self._server.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._server.wait_closed()
 
     async def _serve(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -92,11 +95,13 @@ class PeculiarServer:
                 await self._converse(reader, writer)
         finally:
             self._open -= 1
-            self._tasks.discard(task)
             if writer.transport.get_write_buffer_size():
                 # Of a reader that has gone: nobody will take the rest.
                 writer.transport.abort()
             writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+            self._tasks.discard(task)
 
     async def _converse(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
