@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.load.open_loop import Kind, Outcome, Plan, put_on
 from benchmarks.measures.base import Bench, Measure
-from benchmarks.measures.mixed import errors, is_common, rounds_of
+from benchmarks.measures.mixed import is_common, rounds_of
 from benchmarks.measures.throughput import serves_differently
 from benchmarks.results import Column
 from benchmarks.sites import case
@@ -62,18 +62,6 @@ class Latency(Measure):
         kinds = (Kind(name, asked.path),)
         rate = RATES[name]
 
-        def figures(found: Outcome) -> dict[str, float]:
-            one = found.kinds[name]
-            values = {
-                "p99": one.latency.p99,
-                "p50": one.latency.p50,
-                "errors": errors(found),
-                "lag": found.lag_p99,
-            }
-            if one.count >= ENOUGH:
-                values["p999"] = one.latency.p999
-            return values
-
         def warm_up(running: Running) -> None:
             running.workers()
             put_on(Plan(running.url, kinds, 0.4, rate, patience=PATIENCE))
@@ -88,6 +76,20 @@ class Latency(Measure):
             rounds_of(Plan("", kinds, seconds, rate, patience=PATIENCE), figures),
             warm_up,
         )
+
+
+def figures(found: Outcome) -> dict[str, float]:
+    """One for each column, but p99.9 of enough requests only."""
+    (one,) = found.kinds.values()
+    values = {
+        "p99": one.latency.p99,
+        "p50": one.latency.p50,
+        "errors": one.errors,
+        "lag": found.lag_p99,
+    }
+    if one.count >= ENOUGH:
+        values["p999"] = one.latency.p999
+    return values
 
 
 def has_one_thread(server: Server) -> bool:

@@ -61,10 +61,11 @@ class Mixed(Measure):
             bench.select(serves_differently),
             OPEN_WORKERS,
             rounds=3,
-            turn=rounds_of(plan, self._figures),
+            turn=rounds_of(plan, self.figures),
         )
 
-    def _figures(self, found: Outcome) -> dict[str, float]:
+    def figures(self, found: Outcome) -> dict[str, float]:
+        """One for each column."""
         fast = found.kinds["fast"].latency
         return {
             "p99": fast.p99,
@@ -106,10 +107,11 @@ class MixedClosed(Measure):
             bench.select(is_common),
             CLOSED_WORKERS,
             rounds,
-            rounds_of(plan, self._figures),
+            rounds_of(plan, self.figures),
         )
 
-    def _figures(self, found: Outcome) -> dict[str, float]:
+    def figures(self, found: Outcome) -> dict[str, float]:
+        """One for each column."""
         fast = found.kinds["fast"].latency
         answered = sum(one.answered for one in found.kinds.values())
         return {

@@ -78,11 +78,13 @@ class BesideSlowClients(Measure):
         )
 
 
-def beside_slow_ones(running: Running, kind: str) -> dict[str, float]:
+def beside_slow_ones(
+    running: Running, kind: str, seconds: float = SECONDS
+) -> dict[str, float]:
     """One light load of fast requests, while the slow ones are there."""
     with SlowClients(running.url, kind, SLOW_COUNT) as slow:
         found = put_on(
-            Plan(running.url, (FAST,), SECONDS, RATE, patience=PATIENCE)
+            Plan(running.url, (FAST,), seconds, RATE, patience=PATIENCE)
         ).kinds["fast"]
     return {
         "p99": found.latency.p99,
