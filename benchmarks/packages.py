@@ -111,8 +111,10 @@ class Pypi(Source):
 
 # Somebody else's installation may hold apt's lock for a while.
 APT = ["apt-get", "-qq", "--option=DPkg::Lock::Timeout=60"]
+# What pip has in its cache may have been built for another interpreter of the
+# same version, and would run the app with that.
 PIP = [
-    *(sys.executable, "-m", "pip"),
+    *(sys.executable, "-m", "pip", "--no-cache-dir"),
     *("--quiet", "--disable-pip-version-check", "--retries=1"),
 ]
 

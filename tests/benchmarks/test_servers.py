@@ -18,6 +18,8 @@ from benchmarks.sites import make_site
 
 MEBIBYTE = b"0123456789abcdef" * 65536
 
+OURS = f"{sys.version} {sys.prefix} {sys.base_prefix}\n"
+
 # No process has this pid: what is found has the mark.
 NO_ROOT = -1
 
@@ -66,10 +68,11 @@ def what_is_left(running):
 
 @pytest.mark.parametrize("server", every_server(), ids=lambda server: server.name)
 def test_a_server_answers_with_all_its_workers_and_leaves_nothing(server, sites):
-    """What is measured is the same everywhere: these bytes, so many processes."""
+    """The same everywhere: these bytes, so many processes, our own interpreter."""
     with Running(installed(server), sites["wsgi"], 2) as running:
         bodies = [running.get("/"), running.get("/mebibyte"), upload(running, MEBIBYTE)]
         assert bodies == [b"hello world\n", MEBIBYTE, b"1048576\n"]
+        assert running.get("/interpreter").decode() == OURS
         workers = running.workers()
         assert len(workers) == (1 if server.one_process else 2)
         assert workers <= set(running.pids())

@@ -1,6 +1,7 @@
 """The plain WSGI site of the benchmarks: all servers are given this file."""
 
 import os
+import sys
 import time
 
 HELLO = b"hello world\n"
@@ -20,6 +21,8 @@ def application(environ, start_response):
     elif path == "/echo":
         # An answer that belongs to this very request, and says who made it.
         body = b"%s %d\n" % (environ["QUERY_STRING"].encode("latin-1"), os.getpid())
+    elif path == "/interpreter":
+        body = f"{sys.version} {sys.prefix} {sys.base_prefix}\n".encode()
     elif path == "/sleep":
         # Blocks the worker, as a slow query does; so many milliseconds.
         time.sleep(int(environ["QUERY_STRING"]) / 1000)
