@@ -136,6 +136,88 @@ def test_djangos_admin_answers_from_a_smart_worker(driver, shop):
     assert "Anmelden" in answer.body.decode()
 
 
+# Everything of a project's that a page, a form, a request or a query could call.
+WATCH = """
+import sys
+from django.core import signals
+from django.db.backends.signals import connection_created
+from django.forms.renderers import DjangoTemplates
+
+seen = []
+
+def noting(what):
+    def note(*args, **kwargs):
+        seen.append(what)
+        return {}
+    return note
+
+def middleware(get_response):
+    def answer(request):
+        modules = set(sys.modules)
+        request.seen = list(seen)
+        response = get_response(request)
+        response["X-New"] = " ".join(sorted(set(sys.modules) - modules))
+        return response
+    return answer
+
+context = noting("context processor")
+started, finished = noting("request_started"), noting("request_finished")
+connected = noting("connection_created")
+signals.request_started.connect(started)
+signals.request_finished.connect(finished)
+connection_created.connect(connected)
+
+def look(request):
+    from django.http import JsonResponse
+    return JsonResponse(request.seen, safe=False)
+"""
+
+
+def test_warming_django_calls_nothing_of_the_project_and_leaves_it_nothing_to_import(
+    driver, shop
+):
+    """No middleware, context processor, signal or connection; then a first request."""
+    folder = Path(shop.root, "shop")
+    with (folder / "settings.py").open("a") as file:
+        file.write('MIDDLEWARE.insert(0, "shop.watch.middleware")\n')
+        file.write('processors = TEMPLATES[0]["OPTIONS"]["context_processors"]\n')
+        file.write('processors.append("shop.watch.context")\n')
+    (folder / "watch.py").write_text(WATCH)
+    (folder / "more.py").write_text(
+        "from django.urls import path\n"
+        "from shop import watch\n"
+        'urlpatterns = [path("seen", watch.look)]\n'
+    )
+    spawn = driver.spawn(shop, BOTH)
+    spawn.ready()
+    session = spawn.connect()
+    asked = {"HTTP_HOST": "x", "SERVER_PORT": "80"}
+    assert json.loads(session.get("/s/seen", **asked)) == ["request_started"]
+    session.ask("/admin/login/", 2, **asked)
+    answer = session.answer()
+    assert answer.head.startswith(b"200 OK\r\n")
+    assert b"X-New: \r\n" in answer.head
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("AUTHENTICATION_BACKENDS", ["nowhere.Backend"]),
+        ("FORM_RENDERER", "nowhere.Renderer"),
+    ],
+)
+def test_what_warming_django_can_not_do_is_left_to_the_requests(
+    driver, shop, setting, value
+):
+    """Those that do not want it are answered."""
+    with Path(shop.root, "shop", "settings.py").open("a") as file:
+        file.write(f"{setting} = {value!r}\n")
+    spawn = driver.spawn(shop, ("app",))
+    spawn.ready()
+    body = spawn.connect().get("/s/look", HTTP_HOST="x", SERVER_PORT="80")
+    assert json.loads(body)["one"] == 1
+
+
 PRELOAD = """
 import importlib.util, json, sys
 spec = importlib.util.spec_from_file_location("child", sys.argv[1])

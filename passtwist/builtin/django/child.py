@@ -7,6 +7,7 @@ Django is imported inside the functions, from the app's own interpreter.
 from __future__ import annotations
 
 import importlib
+import io
 from typing import Any, Callable, Iterator
 
 # What most sites load, and what can be loaded without settings (tried with
@@ -102,13 +103,21 @@ def warm(app: Any, application: Any) -> None:
 
     URL configuration with all its views, database backends (imported, not
     connected), template engines with their libraries, models' caches,
-    translations.  Middleware is loaded with the application.
+    translations; then a page, a form, a request and a response of Django's
+    own, which no code of the project sees.  Middleware is loaded with the
+    application.
     """
     if not _module("apps").apps.ready:
         return  # an entry that is Django's by name only
     for step in (_warm_urls, _warm_databases, _warm_templates, _warm_models):
         step()
     _warm_translations()
+    for luxury in LUXURIES:
+        try:
+            luxury()
+        except Exception:  # noqa: BLE001 - left out
+            # What is wrong is said to the request that wants it, if any does.
+            continue
 
 
 def before_fork(app: Any) -> None:
@@ -166,6 +175,106 @@ def _warm_translations() -> None:
     for code in codes:
         with translation.override(code):
             translation.gettext("")
+
+
+# The rest is what each worker would do once, for itself, at its first request:
+# that touches far more memory than all later requests do.
+
+
+def _use_names() -> None:
+    """Reverse a URL in each namespace, and import what settings name."""
+    _reverse_in(_module("urls").get_resolver(), "")
+    import_string = _module("utils.module_loading").import_string
+    settings = _module("conf").settings
+    for name in (settings.SESSION_SERIALIZER, *settings.AUTHENTICATION_BACKENDS):
+        import_string(name)
+
+
+def _reverse_in(resolver: Any, prefix: str) -> None:
+    urls = _module("urls")
+    for name, (_, inner) in tuple(resolver.namespace_dict.items()):
+        namespace = prefix + name + ":"
+        try:
+            # There is none, but to know that Django builds the tables.
+            urls.reverse(namespace + "passtwist warm-up")
+        except urls.NoReverseMatch:
+            pass
+        _reverse_in(inner, namespace)
+
+
+def _use_formats() -> None:
+    formats = _module("utils.formats")
+    for name in formats.FORMAT_SETTINGS:
+        formats.get_format(name)
+    formats.localize(1234.5)
+    _module("utils.timezone").get_current_timezone()
+
+
+def _use_page() -> None:
+    """Compile and render a page; without a request, no context processor runs."""
+    source = (
+        "{# #}{% comment %}{% endcomment %}{% with a=word|default:'-' %}{{ a }}"
+        "{% if a and word %}{{ a|length }}{% else %}{% for b in list %}{{ b }}"
+        "{% endfor %}{% endif %}{% endwith %}{% block c %}{% endblock %}"
+    )
+    for backend in _module("template").engines.all():
+        if hasattr(backend, "engine"):
+            page = backend.from_string(source)
+            page.render({"word": "<b>", "list": ["1", 2.5]})
+            page.render({"list": ["1", 2.5]})
+
+
+def _use_form() -> None:
+    forms = _module("forms")
+    kinds = ("Char", "Integer", "Boolean", "Email", "DateTime", "Choice")
+    fields = {kind: getattr(forms, kind + "Field")() for kind in kinds}
+    form = type("Form", (forms.Form,), fields)
+    str(form())
+    str(form().media)
+    str(form({"Char": "<b>", "Integer": "x", "Email": "@"}).errors)
+
+
+def _use_request() -> None:
+    """A request and its response; closing that would tell the project's signals."""
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": "/",
+        "QUERY_STRING": "a=b",
+        "HTTP_HOST": "localhost",
+        "HTTP_COOKIE": "a=b",
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(),
+    }
+    request = _module("core.handlers.wsgi").WSGIRequest(environ)
+    _ = (request.GET, request.COOKIES, request.headers.get("Host"))
+    request.build_absolute_uri(location="http://localhost/")
+    _module("middleware.csrf").get_token(request)
+    response = _module("http").HttpResponse("a")
+    response.set_cookie("a", "b", max_age=1)
+    response.headers["Vary"] = "Cookie"
+    _module("utils.cache").add_never_cache_headers(response)
+    _ = (b"".join(response), str(response.headers), response.cookies.output())
+
+
+def _use_admin() -> None:
+    """The frame of all of the admin's pages, and the one that everybody sees."""
+    if not _module("apps").apps.is_installed("django.contrib.admin"):
+        return
+    _module("contrib.admin.forms")
+    for name in ("admin/base_site.html", "admin/login.html"):
+        _module("template.loader").get_template(name)
+
+
+LUXURIES = (
+    _use_names,
+    _use_formats,
+    _use_page,
+    _use_form,
+    _use_request,
+    _use_admin,
+)
 
 
 def _close_connections() -> None:
