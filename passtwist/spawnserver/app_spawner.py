@@ -11,9 +11,10 @@ from typing import Dict, Optional, Tuple
 
 from passtwist import lifecycle
 from passtwist.model import APP, UNSAFE_FORK, WORKER, SpawnRequest
-from passtwist.spawnserver import audit, freezing
+from passtwist.spawnserver import freezing
 from passtwist.spawnserver.blame import blame
 from passtwist.spawnserver.channel import Channel
+from passtwist.spawnserver.fork_safety import ForkSafety, UnsafeFork
 from passtwist.spawnserver.layer import Layer, Task
 from passtwist.spawnserver.loading import LoadedApp, enter_app, load_app
 from passtwist.spawnserver.processes import fork_twice
@@ -21,18 +22,13 @@ from passtwist.wire.journey import FailedRecord
 from passtwist.worker import signals
 from passtwist.worker.journal import Journal
 from passtwist.worker.main import WorkerFacts, leave_failed, serve, start_serving
-from passtwist.worker.process import flush_streams, reseed, set_title, stand_alone
-
-
-class UnsafeFork(Exception):
-    """The audit found what must not be forked.
-
-    :ivar findings: one sentence each.
-    """
-
-    def __init__(self, findings: "list[str]") -> None:
-        self.findings = tuple(findings)
-        super().__init__("; ".join(findings))
+from passtwist.worker.process import (
+    flush_streams,
+    print_to,
+    reseed,
+    set_title,
+    stand_alone,
+)
 
 
 class AppSpawner(Layer):
@@ -68,6 +64,7 @@ class AppSpawner(Layer):
     ) -> FailedRecord:
         app = request.app.name
         if isinstance(error, UnsafeFork):
+            findings = tuple(one.sentence() for one in error.findings)
             return FailedRecord(
                 self.who,
                 os.getpid(),
@@ -76,14 +73,14 @@ class AppSpawner(Layer):
                 "app %s can't be forked safely: %s" % (app, error),
                 "Close it in a before_fork function, allow it with fork_allow, or "
                 'use spawn_method = "conservative".',
-                detail="\n".join(error.findings),
-                findings=error.findings,
+                detail="\n".join(findings),
+                findings=findings,
             )
         return blame(error, app, self.who, journal.step, self.code)
 
     def _load(self, request: SpawnRequest, journal: Journal) -> LoadedApp:
         spec = request.app
-        before = audit.look()
+        safety = ForkSafety(spec)
         journal.end("start_interpreter")
         enter_app(spec, journal)
         loaded = load_app(spec, journal, self.code)
@@ -92,11 +89,11 @@ class AppSpawner(Layer):
                 listener()
             loaded.half.call("before_fork", loaded.app)
         with journal.doing("audit"):
-            findings = audit.findings(before, audit.look(), spec.fork_allow)
-            if findings:
-                raise UnsafeFork(findings)
+            safety.audit(journal)
         with journal.doing("freeze"):
             freezing.freeze(spec.freeze)
+        with journal.doing("self_test"):
+            safety.test(journal)
         # The app's imports may have changed them.
         signals.settle_spawner()
         return loaded
@@ -131,6 +128,7 @@ def _become_worker(
     def task() -> Optional[Task]:
         try:
             stand_alone(descriptors["lifeline"], descriptors["output"])
+            print_to(spec.log_file)
             signals.reset()
             reseed()
             set_title("pt " + spec.name)

@@ -18,7 +18,15 @@ from passtwist.builtin.conservative.plugin import Conservative
 from passtwist.builtin.smart.plugin import Smart
 from passtwist.builtin.smart_lv2.plugin import SmartLv2
 from passtwist.errors import SpawnError
-from passtwist.model import APP_ERROR, UNSAFE_FORK, AppSpec, SpawnRequest
+from passtwist.model import (
+    APP_ERROR,
+    UNSAFE,
+    UNSAFE_FORK,
+    WARNING,
+    AppSpec,
+    Finding,
+    SpawnRequest,
+)
 
 PLAIN = AppSpec("shop", "/srv/shop")
 DJANGO = replace(PLAIN, framework="django", framework_key=("ann", "/py", "django"))
@@ -29,11 +37,16 @@ NO_DJANGO = (
     "no django that other apps could share was found for this app's interpreter, so "
     "smart is smart-lv2"
 )
-FOUND = "thread sentry, made in shop/log.py line 3\nsocket to 127.0.0.1:6379\n"
-REASON = (
-    "not smart, as a fork would not be safe: thread sentry, made in shop/log.py line "
-    "3; socket to 127.0.0.1:6379"
+FOUND = (
+    Finding("random:numpy", "numpy's random state is copied", WARNING),
+    Finding("thread:sentry", "thread sentry runs", UNSAFE, "/srv/shop/log.py:3"),
+    Finding("socket:127.0.0.1:6379", "a connection to 127.0.0.1:6379 is open"),
 )
+FIRST = (
+    "not smart, as a fork would not be safe: thread sentry runs (made at "
+    '/srv/shop/log.py:3; allowed by fork_allow = ["thread:sentry"])'
+)
+REASON = f"{FIRST}; and 1 more, see passtwist doctor /srv/shop"
 
 
 @implementer(ISpawnToolkit)
@@ -118,8 +131,9 @@ def test_stopping_lets_go_of_app_spawners(method, asked):
     assert toolkit.asked == asked
 
 
-def unsafe() -> Failure:
-    return Failure(SpawnError(UNSAFE_FORK, "app shop can't be forked", detail=FOUND))
+def unsafe(found=FOUND) -> Failure:
+    error = SpawnError(UNSAFE_FORK, "app shop can't be forked", findings=found)
+    return Failure(error)
 
 
 def test_auto_falls_back_to_conservative():
@@ -151,14 +165,21 @@ def test_auto_falls_back_to_conservative():
     assert (spawner.method, spawner.reason) == ("smart", "")
 
 
-def test_auto_says_what_was_found_even_without_details():
-    """Then the summary has to do."""
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        (FOUND[:2], FIRST),
+        ((), "not smart, as a fork would not be safe: app shop can't be forked"),
+    ],
+)
+def test_auto_says_what_was_found_in_one_line(found, reason):
+    """Without a finding the summary has to do."""
     toolkit = Toolkit()
     spawner = Auto().create_spawner(DJANGO, toolkit)
     outcome(spawner.spawn(REQUEST))
     with capturedLogs():
-        toolkit.spawns[0].errback(Failure(SpawnError(UNSAFE_FORK, "a thread")))
-    assert spawner.reason == "not smart, as a fork would not be safe: a thread"
+        toolkit.spawns[0].errback(unsafe(found))
+    assert spawner.reason == reason
 
 
 @pytest.mark.parametrize(

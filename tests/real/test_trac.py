@@ -201,12 +201,16 @@ def test_a_database_that_is_open_is_not_forked(server, apps):
     with visit(server, "/eager") as client:
         assert client.get("/about").status_code == 200
     database = f"{apps['eager'].keys['env']['TRAC_ENV']}/db/trac.db"
-    reason = (
-        f"not smart, as a fork would not be safe: SQLite database {database} is "
-        "open; used after a fork it can be corrupted "
-        f'(allowed by fork_allow = ["sqlite:{database}"])'
+    method, reason, came = spawn_method(server, "eager")
+    assert (method, came) == ("conservative", {"conservative"})
+    wsgi_file = re.escape(str(apps["eager"].root / "wsgi.py"))
+    assert re.fullmatch(
+        "not smart, as a fork would not be safe: SQLite database "
+        f"{re.escape(database)} is open; used after a fork it can be corrupted "
+        rf"\(made at {wsgi_file}:\d+, through trac/db/\w+\.py:\d+; "
+        rf'allowed by fork_allow = \["sqlite:{re.escape(database)}"\]\)',
+        reason,
     )
-    assert spawn_method(server, "eager") == ("conservative", reason, {"conservative"})
     log = server.wait_for_log("app eager: spawn method is conservative")
     assert log.count("app eager: spawn method is conservative") == 1
 

@@ -14,7 +14,7 @@ from passtwist.api.hookspecs import hookimpl
 from passtwist.api.interfaces import ISpawner, ISpawnMethod, ISpawnToolkit
 from passtwist.api.spawners import conservative_spawner, smart_spawner
 from passtwist.errors import SpawnError
-from passtwist.model import UNSAFE_FORK
+from passtwist.model import UNSAFE, UNSAFE_FORK, Finding
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
@@ -69,7 +69,7 @@ class AutoSpawner:
             failure.raiseException()
         # Several spawns may have been under way.
         if self._conservative is None:
-            findings = _findings(error)
+            findings = _findings(error, self._app.root)
             reason = f"not smart, as a fork would not be safe: {findings}"
             self._conservative = conservative_spawner(self._app, self._toolkit, reason)
             _log.warn(
@@ -81,10 +81,18 @@ class AutoSpawner:
         return self._conservative.spawn(request)
 
 
-def _findings(error: SpawnError) -> str:
-    """What the audit found, in one line."""
-    lines = [line.strip() for line in error.detail.splitlines()]
-    return "; ".join(line for line in lines if line) or error.summary
+def _findings(error: SpawnError, root: str) -> str:
+    """What was found first, and how to learn of the rest, in one line."""
+    unsafe = [
+        one.sentence()
+        for one in error.findings
+        if isinstance(one, Finding) and one.level == UNSAFE
+    ]
+    if not unsafe:
+        return error.summary
+    if len(unsafe) == 1:
+        return unsafe[0]
+    return f"{unsafe[0]}; and {len(unsafe) - 1} more, see passtwist doctor {root}"
 
 
 @implementer(ISpawnMethod)
