@@ -12,7 +12,7 @@ from html import escape
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from passtwist.http.masking import mask_secrets
+from passtwist.masking import mask_secrets
 from passtwist.model import Step
 
 if TYPE_CHECKING:

@@ -34,6 +34,7 @@ LAYERS = (
     Layer("errors", below_the_controller=True),
     Layer("model", ("errors",), below_the_controller=True),
     Layer("lifecycle", below_the_controller=True),
+    Layer("masking", below_the_controller=True),
     Layer("wire", ("model", "errors"), below_the_controller=True),
     Layer("pool", ("model", "errors")),
     Layer(
@@ -43,12 +44,12 @@ LAYERS = (
     ),
     Layer(
         "spawnserver",
-        ("worker", "wire", "model", "errors", "lifecycle"),
+        ("worker", "wire", "model", "errors", "lifecycle", "masking"),
         below_the_controller=True,
     ),
     Layer("api", ("pool.views", "model", "errors")),
-    Layer("http", ("api", "model", "errors")),
-    Layer("spawning", ("api", "wire", "model", "errors")),
+    Layer("http", ("api", "model", "errors", "masking")),
+    Layer("spawning", ("api", "wire", "model", "errors", "masking")),
     Layer("service", ("api", "pool", "wire", "model", "errors")),
     Layer("admin", ("api", "model", "errors")),
     Layer("builtin.*.plugin", ("api", "model", "errors")),
