@@ -90,6 +90,28 @@ def library_folders(python: str) -> Iterable[str]:
     return found
 
 
+def version_of(python: str) -> str:
+    """Which Python *python* is, like ``3.13`` or ``3.13t``, by names alone.
+
+    :returns: "" when the names do not tell.
+    """
+    if os.path.abspath(python) == sys.executable:
+        threads = "t" if "t" in sys.abiflags else ""
+        return f"{sys.version_info[0]}.{sys.version_info[1]}{threads}"
+    prefix = os.path.dirname(os.path.dirname(python))
+    pattern = re.compile(r"python(3\.[0-9]+t?)")
+    if os.path.lexists(os.path.join(prefix, "pyvenv.cfg")):
+        # The link in it may lead through others, as pyenv's and uv's do.
+        try:
+            names = os.listdir(os.path.join(prefix, "lib"))
+        except OSError:
+            return ""
+    else:
+        names = [os.path.basename(os.path.realpath(python))]
+    found = {match[1] for match in map(pattern.fullmatch, names) if match}
+    return found.pop() if len(found) == 1 else ""
+
+
 def changes_start(env: Mapping[str, str]) -> str:
     """The first variable of *env* that an interpreter reads as it starts, or ""."""
     for name in sorted(env):

@@ -115,7 +115,8 @@ class AppSettings:
     freeze: str = setting(
         Choice("gc", "off", "immortal"),
         "gc",
-        "how the loaded heap is kept shared between workers",
+        "how the loaded heap is kept shared between workers; immortal: CPython 3.12 "
+        "and 3.13 only",
     )
     env: tuple[tuple[str, str], ...] = setting(
         Table(checks.variable, Text()), {}, "environment variables for its processes"

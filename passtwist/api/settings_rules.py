@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from passtwist.api.interpreters import interpreter_for, version_of
 from passtwist.api.settings_declare import declarations
 from passtwist.api.settings_kinds import quoted
+from passtwist.errors import DetectionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 # Linux takes 107 bytes and a NUL in sun_path; below the runtime directory we
 # need "/sockets/" and a worker's number.
 MAX_RUNTIME_DIR = 80
+
+# As spawnserver.immortal has them, which this layer may not import.
+IMMORTAL_VERSIONS = ("3.12", "3.13")
 
 
 @attrs.frozen
@@ -83,6 +88,27 @@ def app_problems(app: AppSettings) -> Iterable[str]:
             f"{where}: memory_limit: is more than hard_memory_limit; make it less, so "
             "that a worker can leave before it is killed"
         )
+    if app.freeze == "immortal" and (found := _too_mortal(app)):
+        yield f"{where}: freeze: {found}"
+
+
+def _too_mortal(app: AppSettings) -> str:
+    """What is wrong with the interpreter of an app with an immortal heap, or "".
+
+    Where its name does not tell its version, the spawner says it.
+    """
+    try:
+        python, _ = interpreter_for(app.root, app.python)
+    except DetectionError:
+        return ""  # is told when the app is looked for
+    version = version_of(python)
+    # An app that is still to come may bring a virtualenv.
+    if not version or version in IMMORTAL_VERSIONS or not os.path.isdir(app.root):
+        return ""
+    return (
+        f'"immortal" needs CPython 3.12 or 3.13 with a GIL, and {quoted(python)} is '
+        f'{version}; write "gc" or set python'
+    )
 
 
 def clashes(apps: Sequence[AppSettings]) -> Iterable[str]:
