@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks.measures.base import Bench, Measure
+from benchmarks.measures.selection import runs_differently
 from benchmarks.measures.settling import read_once
 from benchmarks.results import Column
 from benchmarks.servers import Running, Server
@@ -31,7 +32,7 @@ class ColdStart(Measure):
     cases = tuple((name, case(name).title) for name in CASES)
 
     def take(self, bench: Bench) -> None:
-        servers = bench.select(starts_differently)
+        servers = bench.select(runs_differently)
         for name in CASES[:1] if bench.quick else CASES:
             self._case(bench, name, servers, 1 if bench.quick else 3)
 
@@ -51,8 +52,3 @@ class ColdStart(Measure):
                     values = {"seconds": seconds}
                     bench.record(self, name, server.name, number, values)
                     still.append(server)
-
-
-def starts_differently(server: Server) -> bool:
-    """Threads start fast enough."""
-    return server.threads == 1 or server.one_process

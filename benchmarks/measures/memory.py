@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from benchmarks.load.spread import PATH, Spread
 from benchmarks.measures import admin_socket
 from benchmarks.measures.base import Bench, Measure
+from benchmarks.measures.selection import runs_differently
 from benchmarks.measures.settling import read_once, settle
 from benchmarks.processes import memory, memory_of
 from benchmarks.results import Column
@@ -113,8 +114,5 @@ def after_load(running: Running, requests: int) -> dict[str, float]:
 
 
 def comes_once(server: Server) -> bool:
-    """One of each way that processes come to be; threads change nothing in it."""
-    if server.one_process:
-        return True
-    others = ("gthread", " behind ")
-    return server.threads == 1 and not any(word in server.name for word in others)
+    """One of each way that processes come to be."""
+    return runs_differently(server) and "gthread" not in server.name

@@ -9,6 +9,7 @@ from collections import Counter
 
 from benchmarks.load.steady import SteadyLoad
 from benchmarks.measures.base import Bench, Measure
+from benchmarks.measures.selection import runs_differently
 from benchmarks.results import Column
 from benchmarks.servers import Failed, Running, Server
 
@@ -37,6 +38,8 @@ class Recovery(Measure):
         Column("requests", "Requests", "", better=""),
     )
 
+    in_quick = False
+
     def take(self, bench: Bench) -> None:
         for server in bench.select(lambda one: one.one_process):
             why = "it has one process: nobody is there to start it again"
@@ -54,8 +57,8 @@ class Recovery(Measure):
 
 
 def has_workers(server: Server) -> bool:
-    """Threads change nothing in how processes are watched."""
-    return server.threads == 1 and not server.one_process
+    """One that dies can be replaced."""
+    return runs_differently(server) and not server.one_process
 
 
 def after_a_kill(running: Running) -> dict[str, float]:

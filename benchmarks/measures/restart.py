@@ -6,8 +6,9 @@ import time
 
 from benchmarks.load.echo import EchoLoad
 from benchmarks.measures.base import Bench, Measure
+from benchmarks.measures.selection import runs_differently
 from benchmarks.results import Column
-from benchmarks.servers import Failed, Running, Server
+from benchmarks.servers import Failed, Running
 
 WORKER_COUNT = 2
 CLIENTS = 8
@@ -40,22 +41,19 @@ class Restart(Measure):
         Column("requests", "Requests", "", better=""),
     )
 
+    in_quick = False
+
     def take(self, bench: Bench) -> None:
         bench.interleave(
             self,
             "",
             bench.site("wsgi"),
-            bench.select(restarts_differently),
+            bench.select(runs_differently),
             WORKER_COUNT,
             1 if bench.quick else 3,
             turn=restarted,
             warm_up=Running.workers,
         )
-
-
-def restarts_differently(server: Server) -> bool:
-    """Threads change nothing in it."""
-    return server.threads == 1
 
 
 def restarted(running: Running) -> dict[str, float]:
