@@ -52,7 +52,8 @@ def main(words: Sequence[str] | None = None) -> int:
         publish(loaded(options.render), options.into, whole=False)
         return 0
     # So that servers are stopped when the benchmark is.
-    signal.signal(signal.SIGTERM, leave)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, leave)
     results = measured(options)
     part = options.measure or options.server
     publish(results, options.into or (None if part else RESULTS), whole=not part)
@@ -171,7 +172,7 @@ def give_up(why: str) -> NoReturn:
 
 
 def leave(number: int, frame: FrameType | None) -> NoReturn:
-    """End as if interrupted, through all `finally`."""
+    """End through all `finally`."""
     raise SystemExit(128 + number)
 
 

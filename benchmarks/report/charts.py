@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 # Inches.
 ROW = 0.17
-ABOVE_AND_BELOW = 0.55
+LINE = 0.16
+AXIS = 0.38
 # Letters, in all panels of a row together.
 TITLE_WIDTH = 72
 MARKERS = "osD^vPX*"
@@ -47,21 +48,29 @@ def bars(panels: Sequence[Panel], columns: int, log: bool = False) -> Figure:
         list(dict.fromkeys(name for panel in band for name in panel.bars))
         for band in bands
     ]
-    heights = [ROW * len(names) + ABOVE_AND_BELOW for names in servers]
+    titles = [[_wrapped(panel.title, columns) for panel in band] for band in bands]
+    heights = [
+        ROW * len(names) + AXIS + LINE * max(map(len, above))
+        for names, above in zip(servers, titles, strict=True)
+    ]
     figure, rows = style.canvas(heights, columns)
-    for places, band, names in zip(rows, bands, servers, strict=True):
+    for places, band, above, names in zip(rows, bands, titles, servers, strict=True):
         for place in places[len(band) :]:
             place.set_axis_off()
         _names(places[0], names)
-        for place, panel in zip(places, band, strict=False):
-            title = "\n".join(
-                line
-                for part in panel.title.splitlines()
-                for line in textwrap.wrap(part, TITLE_WIDTH // columns)
-            )
-            place.set_title(title, loc="left")
+        for place, panel, title in zip(places, band, above, strict=False):
+            place.set_title("\n".join(title), loc="left")
             _bars(place, panel, names, log)
     return figure
+
+
+def _wrapped(title: str, columns: int) -> list[str]:
+    """Lines that fit above a panel."""
+    return [
+        line
+        for part in title.splitlines()
+        for line in textwrap.wrap(part, TITLE_WIDTH // columns)
+    ]
 
 
 def _names(place: Axes, servers: Sequence[str]) -> None:

@@ -20,7 +20,10 @@ NAME = "latest"
 
 
 def write(results: Results, measures: Sequence[Measure], folder: Path) -> None:
-    """Write all of them; pictures of an earlier run go.
+    """Write all of them.
+
+    Pictures that this run has no figures for stay as they are: the documentation
+    shows them, and each says of which run it is.  The page shows only its own.
 
     :raises ImportError: matplotlib is not installed; the figures are written.
     """
@@ -29,8 +32,6 @@ def write(results: Results, measures: Sequence[Measure], folder: Path) -> None:
     text = json.dumps(results.as_dict(), indent=1, ensure_ascii=False)
     (folder / f"{NAME}.json").write_text(text + "\n")
     (folder / f"{NAME}.md").write_text(page(results, measures, {}))
-    for old in folder.glob("*.svg"):
-        old.unlink()
     pictures = draw(results, measures, folder)
     (folder / f"{NAME}.md").write_text(page(results, measures, pictures))
 

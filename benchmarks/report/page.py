@@ -51,6 +51,7 @@ def page(
     found = stats.tables(results, measures)
     lines = [
         *opening(results, found),
+        *not_taken(found, measures),
         "",
         "## Summary",
         "",
@@ -64,7 +65,7 @@ def page(
 
 def opening(results: Results, found: Iterable[Table]) -> list[str]:
     """What ran where, and how far to trust it."""
-    kind = "quick run" if results.quick else "full run"
+    kind = "quick run, one server of each kind," if results.quick else "full run"
     machine = ", ".join(f"{key} {value}" for key, value in results.machine.items())
     versions = ", ".join(
         f"{family} {version}" for family, version in sorted(results.versions.items())
@@ -80,6 +81,13 @@ def opening(results: Results, found: Iterable[Table]) -> list[str]:
         "",
         HOW_TO_READ,
     ]
+
+
+def not_taken(found: Iterable[Table], measures: Iterable[Measure]) -> list[str]:
+    """What a part of a run, or a quick one, leaves out."""
+    taken = {one.measure.name for one in found}
+    titles = [one.title for one in measures if one.name not in taken]
+    return ["", f"Not measured in this run: {'; '.join(titles)}."] if titles else []
 
 
 def verdict(spread: float | None) -> str:

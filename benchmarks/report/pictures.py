@@ -65,7 +65,9 @@ PICTURES = (
     Picture("latency", "latency", "Latency at a fixed rate"),
     Picture("mixed", "mixed", "Fast requests among slow ones"),
     Picture("mixed-closed", "mixed-closed", "Fast requests among slow ones, full load"),
-    Picture("slow-clients", "slow-clients", "Fast requests beside 50 slow clients"),
+    Picture(
+        "slow-clients", "slow-clients", "Fast requests beside 50 slow clients", log=True
+    ),
     Picture(
         "memory",
         "memory",
@@ -139,7 +141,8 @@ def bars(picture: Picture, tables: Sequence[Table], footer: str) -> Figure | Non
     if not panels:
         return None
     figure = charts.bars(panels, picture.side_by_side, picture.log)
-    way = f"Passenger is 1; {picture.way}" if relative else picture.way
+    scale = "; logarithmic scale" if picture.log else ""
+    way = f"Passenger is 1; {picture.way}" if relative else f"{picture.way}{scale}"
     style.label(
         figure, picture.title, f"{way}; medians, lines from lowest to highest", footer
     )

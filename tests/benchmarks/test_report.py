@@ -124,6 +124,25 @@ def test_a_run_that_was_too_noisy_says_so_at_its_top():
     assert "| uwsgi ~ |" in rest
 
 
+def test_what_was_left_out_is_named():
+    """A quick run takes less; nobody should look for it."""
+    text = page(usual(quick=True), [SPEED, Broken()], {})
+    assert "A quick run, one server of each kind, of 2026-01-02 03:04" in text
+    assert "Not measured in this run: Bug." in text
+    assert "Not measured" not in page(usual(), [SPEED], {})
+
+
+class Broken(Speed):
+    """A measure with a bug."""
+
+    name = "bug"
+    title = "Bug"
+
+    def take(self, bench):
+        """Breaks."""
+        raise KeyError("p99")
+
+
 def test_each_kind_of_absence_is_told_with_its_reason():
     """On one line, whatever a log had."""
     kinds = [(f"server {kind}", kind) for kind in KINDS]
@@ -218,19 +237,18 @@ def test_every_picture_is_of_a_measure_and_of_columns_that_exist():
     unknown = [
         one.name
         for one in PICTURES
-        if not set(one.columns) <= columns.get(one.measure, set())
+        if one.measure not in columns or not set(one.columns) <= columns[one.measure]
     ]
     assert unknown == []
 
 
-def test_pictures_of_an_earlier_run_go(tmp_path):
-    """What was not measured now must not seem so."""
+def test_pictures_of_an_earlier_run_stay(tmp_path):
+    """The documentation shows them, and they are dated; the page shows its own."""
     write(drawable(), every_measure(), tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.glob("*.svg")}
     write(usual(), [SPEED], tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "latest.json",
-        "latest.md",
-    ]
+    assert before == {path.name: path.read_bytes() for path in tmp_path.glob("*.svg")}
+    assert ".svg" not in (tmp_path / "latest.md").read_text()
 
 
 def faster(share):
@@ -293,20 +311,12 @@ def test_only_what_passtwist_fails_at_is_our_failure(server, kind, expected):
     assert command.status(found) == expected
 
 
-class Broken(Speed):
-    """A measure with a bug."""
-
-    def take(self, bench):
-        """Breaks."""
-        raise KeyError("p99")
-
-
 def test_a_measure_that_breaks_does_not_take_the_others_with_it(tmp_path, capsys):
     """It is in the report, with a traceback for who has to mend it."""
     bench = Bench([], True, tmp_path)
     command.take(bench, Broken())
     why = "the measure itself broke: KeyError('p99')"
-    assert bench.results.absences == [Absence("speed", "", "", "failed", why)]
+    assert bench.results.absences == [Absence("bug", "", "", "failed", why)]
     assert "Traceback" in capsys.readouterr().err
     assert command.status(bench.results) == 1
 
