@@ -8,6 +8,8 @@ means "not mine" while an exception means "mine, and broken".
 
 from __future__ import annotations
 
+import os
+
 
 class PasstwistError(Exception):
     """Base of everything that passtwist raises on purpose."""
@@ -95,6 +97,8 @@ class SpawnError(PasstwistError):
     :ivar journey: the recorded steps (`passtwist.model.Step`), oldest first.
     :ivar output: the last lines that the process printed, or "".
     :ivar findings: the fork-safety audit's (`passtwist.model.Finding`).
+    :ivar scene: where it failed (`passtwist.model.Scene`), or None.
+    :ivar id: of this failure, for visitors to quote: on the page and in the log.
     """
 
     def __init__(
@@ -106,7 +110,9 @@ class SpawnError(PasstwistError):
         journey: tuple[object, ...] = (),
         output: str = "",
         findings: tuple[object, ...] = (),
+        scene: object = None,
     ) -> None:
+        self.id = os.urandom(4).hex()
         self.category = category
         self.summary = summary
         self.advice = advice
@@ -114,6 +120,7 @@ class SpawnError(PasstwistError):
         self.journey = journey
         self.output = output
         self.findings = findings
+        self.scene = scene
         super().__init__(summary if not advice else summary + " " + advice)
 
 

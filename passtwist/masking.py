@@ -10,8 +10,7 @@ variable with such a name is hidden wherever it stands.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from re import Match
+from typing import Iterable, List, Mapping, Match, Tuple
 
 MASK = "********"
 
@@ -62,7 +61,7 @@ def mask_secrets(text: str, values: Iterable[str] = ()) -> str:
     return _USERINFO.sub(_masked_userinfo, text)
 
 
-def secret_values(environ: Mapping[str, str]) -> list[str]:
+def secret_values(environ: Mapping[str, str]) -> List[str]:
     """The values of an environment that must not be seen, longest first."""
     found = set()
     for name, value in environ.items():
@@ -75,7 +74,7 @@ def secret_values(environ: Mapping[str, str]) -> list[str]:
     )
 
 
-def masked_environment(environ: Mapping[str, str]) -> list[tuple[str, str]]:
+def masked_environment(environ: Mapping[str, str]) -> List[Tuple[str, str]]:
     """Names and values, by name, that can be shown."""
     values = secret_values(environ)
     return [

@@ -191,6 +191,37 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Scene:
+    """Where a spawn failed: what a developer has to know to mend it.
+
+    Secrets are masked by the process that fills it in.
+
+    :ivar python: path of the interpreter.
+    :ivar version: its version, for example ``3.12.1``.
+    :ivar prefix: folder of its virtualenv, "" when it is in none.
+    :ivar user: whose process it was, by number: ``uid 1000``.
+    :ivar folder: the working directory.
+    :ivar path: `sys.path`.
+    :ivar environ: the environment, as ``NAME=value``.
+    :ivar place: ``FILE:LINE`` of the app's own code that failed, or "".
+    :ivar excerpt: the lines around it, each with its number; the line itself
+        begins with ``>``.
+    :ivar own_files: files in the traceback that are the app's own, no library's.
+    """
+
+    python: str = ""
+    version: str = ""
+    prefix: str = ""
+    user: str = ""
+    folder: str = ""
+    path: Tuple[str, ...] = ()
+    environ: Tuple[str, ...] = ()
+    place: str = ""
+    excerpt: str = ""
+    own_files: Tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Limits:
     """How many workers and waiters one app may have.
 

@@ -12,21 +12,23 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, Dict, Union
+from typing import Any, Dict, Mapping, Optional, Tuple, Union
 
 from passtwist.errors import BadFrame
-from passtwist.model import SPAWN_FAILURES, UNSAFE, WARNING
+from passtwist.model import SPAWN_FAILURES, UNSAFE, WARNING, Scene
 from passtwist.wire.scoreboard import SLOTS
 
 # A packet must fit a socket's send buffer (212,992 bytes by default).  What
-# can be long is cut by the writer, so that even text of which every character
-# is escaped (six bytes each) stays below MAX_RECORD; cut in half once more
-# where they take twelve, outside the basic plane.
+# can be long is cut by the writer; and cut in half, again and again, where that
+# is not enough because characters are escaped, by six bytes or twelve each.
 MAX_RECORD = 160 * 1024
 MAX_TEXT = {"detail": 8 * 1024}
 MAX_SHORT_TEXT = 2 * 1024
 MAX_FINDINGS = 20
 MAX_FINDING = 400
+# Of a scene: how many items of each kind, and how long each is.
+MAX_ITEMS = {"path": 24, "environ": 80, "own_files": 20}
+MAX_ITEM = 200
 
 BEGUN = "begun"
 DONE = "done"
@@ -78,6 +80,7 @@ class FailedRecord:
     """The spawn failed in the hands of *who*, during *step*.
 
     :ivar findings: the fork-safety audit's, for category ``unsafe-fork``.
+    :ivar scene: where code of the app failed, if it did.
     """
 
     who: str
@@ -88,6 +91,7 @@ class FailedRecord:
     advice: str = ""
     detail: str = ""
     findings: tuple[str, ...] = ()
+    scene: Optional[Scene] = None
 
 
 @dataclass(frozen=True)
@@ -125,19 +129,31 @@ def cut(text: str, limit: int) -> str:
 
 def encode_record(record: Record) -> bytes:
     """One packet; texts that are too long lose their beginning."""
-    packet = _encode(record, 1)
-    return packet if len(packet) <= MAX_RECORD else _encode(record, 2)
+    for divisor in (1, 2, 4, 8):
+        packet = _encode(record, divisor)
+        if len(packet) <= MAX_RECORD:
+            break
+    return packet
 
 
 def _encode(record: Record, divisor: int) -> bytes:
-    body: Dict[str, Any] = {"t": _NAMES[type(record)]}
-    for name, value in vars(record).items():
-        if isinstance(value, str):
-            value = cut(value, MAX_TEXT.get(name, MAX_SHORT_TEXT) // divisor)
-        elif isinstance(value, tuple):
-            value = [cut(item, MAX_FINDING // divisor) for item in value[:MAX_FINDINGS]]
-        body[name] = value
+    body: Dict[str, Any] = {"t": _NAMES[type(record)], **_fields(record, divisor)}
     return json.dumps(body, separators=(",", ":")).encode("ascii", "backslashreplace")
+
+
+def _fields(value: object, divisor: int) -> Dict[str, Any]:
+    found: Dict[str, Any] = {}
+    for name, part in vars(value).items():
+        if isinstance(part, str):
+            part = cut(part, MAX_TEXT.get(name, MAX_SHORT_TEXT) // divisor)
+        elif isinstance(part, tuple):
+            count = MAX_ITEMS.get(name, MAX_FINDINGS)
+            limit = (MAX_ITEM if name in MAX_ITEMS else MAX_FINDING) // divisor
+            part = [cut(item, limit) for item in part[:count]]
+        elif isinstance(part, Scene):
+            part = _fields(part, divisor)
+        found[name] = part
+    return found
 
 
 def decode_record(packet: bytes) -> Record:
@@ -154,9 +170,9 @@ def decode_record(packet: bytes) -> Record:
         cls = _TYPES[body.pop("t")]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadFrame("not a journey record: %r" % (error,)) from None
-    if cls is FailedRecord and isinstance(body.get("findings"), list):
-        body["findings"] = tuple(body["findings"])
     try:
+        if cls is FailedRecord:
+            body = _failure(body)
         record: Record = cls(**body)
     except TypeError as error:
         raise BadFrame("journey record: %s" % error) from None
@@ -164,27 +180,51 @@ def decode_record(packet: bytes) -> Record:
     return record
 
 
-_KINDS = {
+def _failure(body: Mapping[str, Any]) -> Dict[str, Any]:
+    """With tuples for arrays.
+
+    :raises TypeError: its scene is none.
+    """
+    found = dict(body)
+    if isinstance(found.get("findings"), list):
+        found["findings"] = tuple(found["findings"])
+    scene = found.get("scene")
+    if isinstance(scene, dict):
+        arrays = {
+            name: tuple(value) for name, value in scene.items() if type(value) is list
+        }
+        found["scene"] = Scene(**{**scene, **arrays})
+    return found
+
+
+_KINDS: Dict[str, Tuple[type, ...]] = {
     "at": (int, float),
     "pid": (int,),
     "concurrency": (int,),
     "findings": (tuple,),
+    "scene": (Scene, type(None)),
+    **dict.fromkeys(MAX_ITEMS, (tuple,)),
 }
 
 
-def _check(record: Record) -> None:
-    for name, value in vars(record).items():
+def _check_fields(of: object) -> None:
+    for name, value in vars(of).items():
         if not isinstance(value, _KINDS.get(name, (str,))) or isinstance(value, bool):
             raise BadFrame("journey record: %s is %r" % (name, value))
+        if isinstance(value, tuple) and not all(isinstance(one, str) for one in value):
+            raise BadFrame("journey record: %s is %r" % (name, value))
+        if isinstance(value, Scene):
+            _check_fields(value)
+
+
+def _check(record: Record) -> None:
+    _check_fields(record)
     if isinstance(record, StepRecord) and record.state not in (BEGUN, DONE, FAILED):
         raise BadFrame("journey record: state %r" % record.state)
     if isinstance(record, FindingRecord) and record.level not in (UNSAFE, WARNING):
         raise BadFrame("journey record: level %r" % record.level)
-    if isinstance(record, FailedRecord):
-        if record.category not in SPAWN_FAILURES:
-            raise BadFrame("journey record: category %r" % record.category)
-        if not all(isinstance(item, str) for item in record.findings):
-            raise BadFrame("journey record: findings %r" % (record.findings,))
+    if isinstance(record, FailedRecord) and record.category not in SPAWN_FAILURES:
+        raise BadFrame("journey record: category %r" % record.category)
     if isinstance(record, ReadyRecord):
         # So many connections are made; their slots are on the scoreboard's page.
         if (

@@ -9,13 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from passtwist.errors import BadFrame
-from passtwist.model import SPAWN_FAILURES, UNSAFE, WARNING
+from passtwist.model import SPAWN_FAILURES, UNSAFE, WARNING, Scene
 from passtwist.wire.journey import (
     BEGUN,
     DONE,
     FAILED,
     MAX_FINDING,
     MAX_FINDINGS,
+    MAX_ITEM,
+    MAX_ITEMS,
     MAX_RECORD,
     MAX_SHORT_TEXT,
     MAX_TEXT,
@@ -31,6 +33,16 @@ from passtwist.wire.journey import (
 
 TEXT = st.text(max_size=30)
 PIDS = st.integers(0, 2**22)
+TEXTS = st.lists(TEXT, max_size=3).map(tuple)
+SCENES = st.builds(
+    Scene,
+    python=TEXT,
+    folder=TEXT,
+    excerpt=TEXT,
+    path=TEXTS,
+    environ=TEXTS,
+    own_files=TEXTS,
+)
 FAILURES = st.builds(
     FailedRecord,
     who=TEXT,
@@ -40,7 +52,8 @@ FAILURES = st.builds(
     summary=TEXT,
     advice=TEXT,
     detail=TEXT,
-    findings=st.lists(TEXT, max_size=3).map(tuple),
+    findings=TEXTS,
+    scene=st.none() | SCENES,
 )
 RECORDS = st.one_of(
     FAILURES,
@@ -80,12 +93,14 @@ def test_a_record_comes_back_as_it_was(record):
 
 @pytest.mark.parametrize(
     ("character", "share"),
-    [("a", 1), ("\0", 1), ("\u20ac", 1), ("\udcff", 1), ("\U0001f600", 2)],
+    [("a", 1), ("\0", 4), ("\u20ac", 4), ("\udcff", 4), ("\U0001f600", 8)],
 )
 def test_the_longest_record_fits_a_packet(character, share):
     """Also when each character is escaped, by six bytes or by twelve."""
     text = character * 100_000
-    record = FailedRecord(text, 1, text, "system", text, text, text, (text,) * 100)
+    texts = (text,) * 100
+    scene = Scene(*[text] * 5, texts, texts, text, text, texts)
+    record = FailedRecord(text, 1, text, "system", text, text, text, texts, scene)
     packet = encode_record(record)
     assert len(packet) <= MAX_RECORD
     found = decode_record(packet)
@@ -93,6 +108,9 @@ def test_the_longest_record_fits_a_packet(character, share):
     assert len(found.detail) == MAX_TEXT["detail"] // share
     lengths = [len(each) for each in found.findings]
     assert lengths == [MAX_FINDING // share] * MAX_FINDINGS
+    for name, count in MAX_ITEMS.items():
+        items = getattr(found.scene, name)
+        assert [len(each) for each in items] == [MAX_ITEM // share] * count
 
 
 def test_a_text_that_is_cut_keeps_its_end():
@@ -115,6 +133,13 @@ GOOD = json.loads(encode_record(FailedRecord("a", 1, "s", "system", "x")))
         {"summary": 3},
         {"findings": "text"},
         {"findings": [1]},
+        {"scene": "text"},
+        {"scene": []},
+        {"scene": {"python": 1}},
+        {"scene": {"path": "text"}},
+        {"scene": {"path": 3}},
+        {"scene": {"environ": [1]}},
+        {"scene": {"surprise": ""}},
         {"surprise": 1},
     ],
     ids=str,
