@@ -104,6 +104,8 @@ def install(source: Source, names: list[str]) -> None:
     with source.opened():
         for name in missing:
             begin = time.monotonic()
+            # Building takes long enough to make one wonder.
+            say(f"{name}: being installed ...")
             try:
                 source.install(name)
             except Refused as refusal:
