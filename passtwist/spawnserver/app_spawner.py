@@ -25,10 +25,10 @@ from passtwist.worker.main import WorkerFacts, leave_failed, serve, start_servin
 from passtwist.worker.process import (
     flush_streams,
     print_to,
-    reseed,
     set_title,
     stand_alone,
 )
+from passtwist.worker.randomness import reseed
 
 
 class AppSpawner(Layer):

@@ -23,7 +23,8 @@ from passtwist.spawnserver.processes import fork
 from passtwist.wire.journey import FailedRecord
 from passtwist.worker import signals
 from passtwist.worker.journal import Journal
-from passtwist.worker.process import print_to, reseed, set_title, stand_alone
+from passtwist.worker.process import print_to, set_title, stand_alone
+from passtwist.worker.randomness import reseed
 
 
 class FrameworkSpawner(Layer):

@@ -43,7 +43,7 @@ def _once() -> Optional[Finding]:
         return None
     steps = [line for line in said if not line.startswith(_RAISED)]
     step = steps[-1] if steps else "fork"
-    how = "was not done after %g s, or ended it" % LIMIT
+    how = "hung for %g s or ended the copy" % LIMIT
     if said and said[-1].startswith(_RAISED):
         how = said[-1]
     return Finding(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import os
-import random
 import sys
 from typing import Iterable
 
@@ -71,18 +70,6 @@ def close_all_but(keep: Iterable[int]) -> None:
                 os.close(int(name))
             except OSError:
                 pass  # the listing's own
-
-
-def reseed() -> None:
-    """New random numbers: siblings must not draw the same ones.
-
-    CPython reseeds `random` after a fork by itself, but not the global state
-    of numpy.
-    """
-    random.seed()
-    numpy_random = sys.modules.get("numpy.random")
-    if numpy_random is not None:
-        numpy_random.seed()
 
 
 def set_title(title: str) -> None:
