@@ -17,6 +17,11 @@ class ModWsgi(Server):
     """`mod_wsgi-express start-server`; the access log is off by default."""
 
     family = "mod_wsgi-express"
+    remark = (
+        "It refuses to be root: started by root, it is www-data that may read all."
+        if os.geteuid() == 0
+        else ""
+    )
 
     def __init__(self, threads: int = 1) -> None:
         self.threads = threads
