@@ -29,8 +29,8 @@ class NotOurChild(Exception):
 def uids_of(pid: int) -> set[int]:
     """Real, effective, saved and file system uid; none when it is gone.
 
-    Not the owner of its folder in /proc: of a process that may not be dumped
-    that is root.
+    The owner of its folder in /proc is the effective one alone, from which there
+    may be a way back.
     """
     try:
         with open(f"/proc/{pid}/status", "rb") as status:

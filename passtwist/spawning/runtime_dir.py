@@ -42,7 +42,8 @@ class RuntimeDir:
     def hand_over(self, uid: int, gid: int) -> None:
         """Make it, as root, for the user that root will be left for.
 
-        A folder that is there already changes hands only if it is root's.
+        A folder that is there already changes hands only when it is empty: who
+        owns the folder of a running server owns the code that its root runs.
 
         :raises StartupError: it can't be made.
         """
@@ -51,7 +52,7 @@ class RuntimeDir:
             self.path.mkdir(mode=0o711, parents=True, exist_ok=True)
             folder = os.open(self.path, flags)
             try:
-                if os.fstat(folder).st_uid == 0:
+                if os.fstat(folder).st_uid == 0 and not os.listdir(folder):
                     os.fchown(folder, uid, gid)
             finally:
                 os.close(folder)
@@ -76,6 +77,7 @@ class RuntimeDir:
         try:
             self.path.mkdir(mode=0o711, parents=True, exist_ok=True)
             self._refuse_foreign()
+            self._refuse_others_folders()
             self.path.chmod(0o711)
             self._take_lock()
             self._sweep()
@@ -124,6 +126,21 @@ class RuntimeDir:
                 f"runtime_dir {self.path} belongs to user {info.st_uid}, not to "
                 f"us ({os.geteuid()}); remove it or set another runtime_dir"
             )
+
+    def _refuse_others_folders(self) -> None:
+        """Root runs the code in it, so nobody else may put another in its place."""
+        if os.geteuid() != 0:
+            return
+        for folder in self.path.resolve().parents:
+            info = folder.stat()
+            shared = info.st_mode & 0o022 and not info.st_mode & stat.S_ISVTX
+            if info.st_uid != 0 or shared:
+                whose = f"user {info.st_uid}" if info.st_uid else "others"
+                raise StartupError(
+                    f"runtime_dir {self.path} lies in {folder}, where {whose} may put "
+                    "another in its place; set runtime_dir to a folder in which only "
+                    "root may write, as /run/passtwist"
+                )
 
     def _take_lock(self) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW

@@ -162,8 +162,14 @@ class SpawnServer:
             self.log.warn("spawn manager says {kind}", kind=message.kind)
             return
         body = message.body
-        status = ExitStatus(body.get("code"), body.get("signal"))
-        if isinstance(pid := body.get("pid"), int):
+        numbers = [body.get(name) for name in ("code", "signal", "pid")]
+        # Framework spawners are their users', who may say anything.
+        if not all(one is None or type(one) is int for one in numbers):
+            self.log.warn("a spawner's end that can't be read: {body!r}", body=body)
+            return
+        code, signal, pid = numbers
+        status = ExitStatus(code, signal)
+        if pid is not None:
             self.spawner_processes.told_exit(pid, status)
         self.log.info(
             "{kind} spawner {pid} of {app} {status}",

@@ -280,7 +280,8 @@ class Layer:
             return
         for message, descriptors in arrivals:
             close_all(descriptors.values())
-            if message.kind == "spawner_exited":
+            # From below an app comes nothing: what runs there is its user's.
+            if message.kind == "spawner_exited" and child.kind == FRAMEWORK:
                 self.above.send(message.kind, message.body)
 
     def _ended(self, child: ChildLayer) -> None:

@@ -9,6 +9,7 @@ import pytest_twisted
 
 from passtwist.errors import SpawnError
 from passtwist.model import APP_ERROR, ExitStatus, SpawnRequest
+from passtwist.wire.control import Message
 
 ROUTES = [(), ("app",)]
 
@@ -91,3 +92,17 @@ async def test_a_killed_manager_is_replaced_and_workers_live_on(
     assert spawn_server.manager_pid() not in (0, pid)
     assert await end(first) == ExitStatus(code=0)
     assert await end(second) == ExitStatus(code=0)
+
+
+@pytest.mark.parametrize("name", ["pid", "code", "signal"])
+@pytest_twisted.ensureDeferred
+async def test_a_spawner_that_talks_nonsense_harms_nobody(
+    spawn_server, make_spec, name
+):
+    """A framework spawner is its user's, who may have it say anything."""
+    body = {"kind": "app", "pid": 4711, "app": "x", "code": None, "signal": 9}
+    # What the manager passes on; no spawner of ours would say it.
+    for nonsense in ("nine", [9], {"9": 9}, 9.5, True):
+        spawn_server._on_notice(Message("spawner_exited", {**body, name: nonsense}, ()))
+    worker = await spawn_server.spawn(SpawnRequest(1, make_spec(), ("app",)))
+    assert await end(worker) == ExitStatus(code=0)

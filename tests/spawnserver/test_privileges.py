@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from passtwist.model import APP
+from tests.spawnserver.driver import kill, make_app
+
 ROOT = Path(__file__).parents[2]
 CAP_SYS_RESOURCE = 24
 
@@ -132,3 +135,28 @@ def test_who_could_change_back_does_not_go_on():
     problem, advice = take(no_setuid_fixup, user="x", uid=5001, gid=5002)
     assert problem == "became user x (uid 5001) but could change back"
     assert advice == "Were securebits set for the server (prctl(2))?"
+
+
+LIAR = """
+import os
+from passtwist.wire.control import encode_message
+
+# Where a spawner finds its channel.
+os.write(3, encode_message("spawner_exited", {"kind": "app", "pid": 1, "app": "x"}))
+
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [b"hello"]
+"""
+
+
+def test_nobody_listens_to_what_an_app_says_in_the_name_of_its_spawner(
+    driver, tmp_path
+):
+    """What runs in an app spawner is its user's; the manager may be root's."""
+    spawn = driver.spawn(make_app(tmp_path / "liar", LIAR), ("app",))
+    spawn.ready()
+    kill(spawn.pid(APP))
+    # In order: the lie would have come before it.
+    notice = driver.notice()
+    assert (notice.body["pid"], notice.body["app"]) == (spawn.pid(APP), "liar")

@@ -27,6 +27,10 @@ APPS = st.builds(
     start_timeout=st.floats(0, 1e6),
     options=st.dictionaries(TEXT, TEXT, max_size=3),
     framework_key=TEXTS,
+    user=TEXT,
+    uid=st.integers(-1, 2**32 - 2),
+    groups=st.lists(st.integers(0, 2**32 - 2), max_size=3).map(tuple),
+    limits=st.lists(st.tuples(TEXT, st.integers(0, 2**63)), max_size=3).map(tuple),
 )
 REQUESTS = st.builds(
     SpawnRequest,
