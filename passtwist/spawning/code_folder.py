@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PACKAGE = Path(__file__).resolve().parent.parent
-MODULES = ("__init__.py", "errors.py", "model.py", "lifecycle.py")
+MODULES = ("__init__.py", "errors.py", "model.py", "lifecycle.py", "masking.py")
 PACKAGES = ("wire", "worker", "spawnserver")
 BOOTSTRAP = "bootstrap.py"
 

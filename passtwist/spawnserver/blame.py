@@ -6,10 +6,10 @@ Runs in: every process of the spawn server, and workers until they serve.
 from __future__ import annotations
 
 import os
-import sys
 import traceback
 from typing import Optional
 
+from passtwist.masking import mask_secrets, secret_values
 from passtwist.model import (
     APP,
     APP_ERROR,
@@ -19,7 +19,8 @@ from passtwist.model import (
     SYSTEM,
     WORKER,
 )
-from passtwist.spawnserver.entry import BadEntry
+from passtwist.spawnserver import scene
+from passtwist.spawnserver.advice import advise
 from passtwist.wire.journey import FailedRecord
 
 _NAMES = {
@@ -43,7 +44,7 @@ _OF_THE_APP = (
 def blame(
     error: BaseException, app: str, who: str, step: str, code: str
 ) -> FailedRecord:
-    """The record of a spawn that *error* ended.
+    """The record of a spawn that *error* ended, without secrets.
 
     :param app: the app's name.
     :param who: the layer in which it was raised.
@@ -51,6 +52,8 @@ def blame(
     """
     what = type(error).__name__
     text = str(error)
+    category = _category(error, step)
+    secrets = secret_values(os.environ)
     summary = "app %s: step %s (%s %d) raised %s%s" % (
         app,
         step,
@@ -63,10 +66,12 @@ def blame(
         who=who,
         pid=os.getpid(),
         step=step,
-        category=_category(error, step),
-        summary=summary,
-        advice=_advice(error),
-        detail=_traceback(error, code),
+        category=category,
+        summary=mask_secrets(summary, secrets),
+        advice=mask_secrets(advise(error, code), secrets),
+        detail=mask_secrets(_traceback(error, code), secrets),
+        # Where code of the app fails, its author wants to know more.
+        scene=scene.of_error(error, code) if category == APP_ERROR else None,
     )
 
 
@@ -74,53 +79,6 @@ def _category(error: BaseException, step: str) -> str:
     if step in _OF_THE_APP:
         return APP_ERROR
     return SYSTEM if isinstance(error, OSError) else INTERNAL
-
-
-def _advice(error: BaseException) -> str:
-    if isinstance(error, BadEntry):
-        return error.advice
-    if isinstance(error, ModuleNotFoundError):
-        return _advice_on_module(error)
-    if isinstance(error, ImportError):
-        return "Two versions that do not fit, or modules that import each other?"
-    if isinstance(error, SyntaxError):
-        return "The app runs under Python %d.%d; was %s written for another?" % (
-            sys.version_info[0],
-            sys.version_info[1],
-            error.filename or "it",
-        )
-    if isinstance(error, SystemExit):
-        return (
-            "The app asked to exit while it was loaded.  Code that is to run only "
-            'as a script belongs behind  if __name__ == "__main__".'
-        )
-    if type(error).__name__ == "ImproperlyConfigured":
-        return "Are the app's settings named, and its environment variables set?"
-    if isinstance(error, PermissionError):
-        return "The app runs as uid %d; may that user do this?" % os.geteuid()
-    if isinstance(error, FileNotFoundError):
-        return "Relative paths are taken from %s." % _here()
-    return ""
-
-
-def _advice_on_module(error: ModuleNotFoundError) -> str:
-    where = "The app's interpreter is %s" % sys.executable
-    if sys.prefix == sys.base_prefix:
-        where += ", which is in no virtualenv; is the app's virtualenv set?"
-    else:
-        where += "; is %s installed in %s?" % (error.name, sys.prefix)
-    root = _here()
-    name = (error.name or "").partition(".")[0]
-    if name and os.path.exists(os.path.join(root, name)):
-        where += "  There is %s in %s, but it can't be imported." % (name, root)
-    return where
-
-
-def _here() -> str:
-    try:
-        return os.getcwd()
-    except OSError:
-        return "a folder that is gone"
 
 
 def _traceback(error: BaseException, code: str) -> str:
