@@ -21,9 +21,11 @@ from passtwist.service.driver import Driver
 from passtwist.service.gateway import Gateway
 from passtwist.service.listeners import Listeners
 from passtwist.service.memory import MemorySampler
+from passtwist.service.memory_report import MemoryReport
 from passtwist.service.parts import Parts
 from passtwist.service.service import PasstwistService
 from passtwist.service.status import Status
+from passtwist.spawning import examination
 from passtwist.spawning.runtime_dir import RuntimeDir
 from passtwist.spawning.toolkit import SpawnServer
 
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     import os
 
     from passtwist.api.settings import ServerSettings
+    from passtwist.model import AppSpec
+    from passtwist.spawning.examination import Examination
 
 
 def make_service(
@@ -69,6 +73,19 @@ def make_service(
     return service
 
 
+def examine(app: AppSpec, registry: Registry) -> Examination:
+    """Load an app as an app spawner would, and see whether it stands a fork.
+
+    Runs the installed reactor, which can't be used again in this process.
+
+    :raises StartupError: there is no room for a spawn server.
+    :raises KeyboardInterrupt: it was interrupted.
+    """
+    from twisted.internet import reactor
+
+    return examination.run(reactor, app, registry.child_files)
+
+
 def _assemble(settings: Settings, reactor: Any, registry: Registry) -> Parts:
     server = settings.server
     now = time.monotonic
@@ -86,6 +103,7 @@ def _assemble(settings: Settings, reactor: Any, registry: Registry) -> Parts:
     status = Status(
         pool, apps, driver.workers, spawn_server, memory, now, server.runtime_dir
     )
+    report = MemoryReport(memory, status, spawn_server)
     return Parts(
         reactor=reactor,
         listeners=Listeners(reactor, server.listen, front_end),
@@ -96,7 +114,7 @@ def _assemble(settings: Settings, reactor: Any, registry: Registry) -> Parts:
         apps=apps,
         spawn_server=spawn_server,
         runtime=runtime,
-        admin=AdminServer(reactor, status.page),
+        admin=AdminServer(reactor, status.page, report.page),
         memory=memory,
         status=status,
     )

@@ -9,7 +9,9 @@ import click
 
 from passtwist import __version__
 from passtwist.cli.check import check
+from passtwist.cli.doctor import doctor
 from passtwist.cli.explain import explain
+from passtwist.cli.memory import memory
 from passtwist.cli.plugins import plugins
 from passtwist.cli.serve import serve
 from passtwist.cli.status import status
@@ -25,5 +27,5 @@ def main() -> None:
     """
 
 
-for _command in (serve, status, check, explain, plugins):
+for _command in (serve, status, memory, check, explain, doctor, plugins):
     main.add_command(_command)

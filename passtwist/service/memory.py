@@ -6,9 +6,10 @@ of a process in the kernel: milliseconds for a large one.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThread
 
@@ -43,9 +44,9 @@ def read(pid: int) -> Memory | None:
 
 
 class MemorySampler:
-    """Samples all processes of interest every few seconds.
+    """Samples all processes of the server every few seconds, and when asked.
 
-    :ivar samples: the last sample of each worker and spawner, by pid.
+    :ivar samples: the last sample of each process, by pid.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class MemorySampler:
         self._workers = workers
         self._spawn_server = spawn_server
         self._loop = LoopingCall(self.sample)
-        self._underway: Deferred[None] | None = None
+        self._waiters: list[Deferred[None]] | None = None
 
     def start(self) -> None:
         """Begin to sample."""
@@ -65,22 +66,30 @@ class MemorySampler:
         """Cease; fires when no thread of ours reads any more."""
         if self._loop.running:
             self._loop.stop()
-        done: Deferred[None] = Deferred()
-        if self._underway is None:
-            done.callback(None)
-        else:
-            self._underway.addCallback(done.callback)
-        return done
+        return succeed(None) if self._waiters is None else self._wait()
 
     def sample(self) -> Deferred[None]:
-        """Sample now; fires when done."""
+        """Sample now; fires when done, together with one that is under way."""
+        if self._waiters is not None:
+            return self._wait()
+        self._waiters = []
+        done = self._wait()
         running = (one.worker for one in self._workers.values())
         pids = [worker.pid for worker in running if worker is not None]
         pids += [spawner.pid for spawner in self._spawn_server.spawners()]
+        pids += [os.getpid(), self._spawn_server.manager_pid()]
         sampling = deferToThread(lambda: {pid: read(pid) for pid in pids})
-        self._underway = sampling.addCallback(self._sampled)
-        return self._underway
+        sampling.addCallback(self._sampled)
+        return done
+
+    def _wait(self) -> Deferred[None]:
+        assert self._waiters is not None
+        waiter: Deferred[None] = Deferred()
+        self._waiters.append(waiter)
+        return waiter
 
     def _sampled(self, found: dict[int, Memory | None]) -> None:
-        self._underway = None
         self.samples = {pid: memory for pid, memory in found.items() if memory}
+        waiters, self._waiters = self._waiters or [], None
+        for waiter in waiters:
+            waiter.callback(None)
