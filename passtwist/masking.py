@@ -14,6 +14,8 @@ from typing import Iterable, List, Mapping, Match, Tuple
 
 MASK = "********"
 
+# Patterns are compiled where they are used: most processes never do.
+
 # Not KeyError, which is followed by a colon in each traceback, nor keywords, nor
 # the names of our own files and of those that apps are started by.
 _SECRET = (
@@ -25,15 +27,13 @@ _SECRET = (
 _NAME = (
     r"(?<![A-Za-z0-9_.\-])[A-Za-z0-9_.\-]{0,100}" + _SECRET + r"[A-Za-z0-9_\-]{0,100}"
 )
-_SOUNDS_SECRET = re.compile(_SECRET, re.IGNORECASE)
 # NAME=value, NAME: value, 'NAME': 'value', "NAME" = "value"
-_ASSIGNMENT = re.compile(
-    r"(?P<name>" + _NAME + r")(?P<between>['\"]?[ \t]{0,8}(?:=>|[=:])[ \t]{0,8})"
-    r"(?P<value>b?'(?:[^'\\\n]|\\.)*'|b?\"(?:[^\"\\\n]|\\.)*\"|[^\s,;'\"<>)}\]]+)",
-    re.IGNORECASE,
+_ASSIGNMENT = (
+    r"(?i)(?P<name>" + _NAME + r")(?P<between>['\"]?[ \t]{0,8}(?:=>|[=:])[ \t]{0,8})"
+    r"(?P<value>b?'(?:[^'\\\n]|\\.)*'|b?\"(?:[^\"\\\n]|\\.)*\"|[^\s,;'\"<>)}\]]+)"
 )
 # A name without a password may be a token: https://TOKEN@host.
-_USERINFO = re.compile(
+_USERINFO = (
     r"(?<![A-Za-z0-9+.\-])(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]{0,30}://)"
     r"(?:(?P<user>[^\s/:@'\"]*):)?(?P<secret>[^\s/'\"]*)(?=@)"
 )
@@ -43,7 +43,7 @@ _LEAST_VALUE = 6
 
 def is_secret(name: str) -> bool:
     """Whether a variable of that name holds a secret, by the sound of it."""
-    return _SOUNDS_SECRET.search(name) is not None
+    return re.search(_SECRET, name, re.IGNORECASE) is not None
 
 
 def mask_secrets(text: str, values: Iterable[str] = ()) -> str:
@@ -57,8 +57,8 @@ def mask_secrets(text: str, values: Iterable[str] = ()) -> str:
     """
     for value in values:
         text = text.replace(value, MASK)
-    text = _ASSIGNMENT.sub(_masked_value, text)
-    return _USERINFO.sub(_masked_userinfo, text)
+    text = re.sub(_ASSIGNMENT, _masked_value, text)
+    return re.sub(_USERINFO, _masked_userinfo, text)
 
 
 def secret_values(environ: Mapping[str, str]) -> List[str]:
@@ -67,7 +67,7 @@ def secret_values(environ: Mapping[str, str]) -> List[str]:
     for name, value in environ.items():
         if is_secret(name):
             found.add(value)
-        for match in _USERINFO.finditer(value):
+        for match in re.finditer(_USERINFO, value):
             found.add(match["secret"])
     return sorted(
         (value for value in found if len(value) >= _LEAST_VALUE), key=len, reverse=True

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from twisted.logger import Logger, LogLevel
 
 from passtwist.errors import SpawnError
+from passtwist.model import Step
 from passtwist.pool import (
     AppStateChanged,
     PoolDrained,
@@ -111,16 +112,17 @@ class Announcer:
             self.log.error("app {app}: {error}", app=notice.app, error=error)
             return
         steps = " > ".join(
-            f"{step.name} ({step.who} {step.pid}) {step.state}"  # type: ignore[attr-defined]  # errors may not import model
-            for step in error.journey
+            described(step) for step in error.journey if isinstance(step, Step)
         )
         self.log.error(
             "spawn failed: {summary} {advice}\n"
-            "category: {category}; workers that go on serving: {serving}\n"
+            "category: {category}; error id: {id}; "
+            "workers that go on serving: {serving}\n"
             "journey: {steps}\n{detail}",
             summary=error.summary,
             advice=error.advice,
             category=error.category,
+            id=error.id,
             serving=notice.serving,
             steps=steps,
             detail=error.detail,
@@ -141,3 +143,9 @@ class Announcer:
         if running is None or running.worker is None:
             return 0
         return running.worker.pid
+
+
+def described(step: Step) -> str:
+    """Who did what, how it ended and after how long."""
+    took = "" if step.seconds is None else f" in {step.seconds:.3f} s"
+    return f"{step.name} ({step.who} {step.pid}) {step.state}{took}"

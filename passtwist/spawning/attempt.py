@@ -29,10 +29,12 @@ from passtwist.model import (
     WORKER,
     ExitStatus,
     Finding,
+    Scene,
     SpawnRequest,
 )
 from passtwist.spawning.child import Child, Children, NotOurChild
 from passtwist.spawning.descriptors import SpawnDescriptors, make
+from passtwist.spawning.failure import advice_on_timeout, masker, outer_scene
 from passtwist.spawning.handshake import Handshake
 from passtwist.spawning.journey import Journey
 from passtwist.spawning.output import Output
@@ -232,6 +234,7 @@ class Attempt:
             record.advice,
             # The detail of unsafe-fork is the findings.
             record.detail,
+            record.scene,
         )
 
     def _layer_died(self) -> None:
@@ -296,31 +299,39 @@ class Attempt:
         self._fail(
             TIMEOUT,
             f"{where} was not done {seconds:g} s after the start",
-            "If the app needs longer to start, raise start_timeout.",
+            advice_on_timeout(step),
         )
 
     # --- the end --------------------------------------------------------------
 
     def _fail(
-        self, category: str, summary: str, advice: str = "", detail: str = ""
+        self,
+        category: str,
+        summary: str,
+        advice: str = "",
+        detail: str = "",
+        scene: Scene | None = None,
     ) -> None:
         if self.done.called:
             return
         self.journey.fail(time.monotonic())
         output = "\n".join(o.tail() for o in self._outputs if o.tail())
         self._abort()
-        app = self._request.app.name
-        if not summary.startswith(f"app {app}"):
-            summary = f"app {app}: {summary}"
+        app = self._request.app
+        if not summary.startswith(f"app {app.name}"):
+            summary = f"app {app.name}: {summary}"
+        # What the processes of the app say is masked already; their output is not.
+        mask = masker(app)
         self.done.errback(
             SpawnError(
                 category,
-                summary,
-                advice,
-                detail,
+                mask(summary),
+                mask(advice),
+                mask(detail),
                 self.journey.steps(),
-                output,
+                mask(output),
                 tuple(self._findings),
+                scene or outer_scene(app),
             )
         )
 
