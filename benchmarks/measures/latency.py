@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.load.open_loop import Kind, Outcome, Plan, put_on
 from benchmarks.measures.base import Bench, Measure
-from benchmarks.measures.mixed import is_common, rounds_of
+from benchmarks.measures.mixed import rounds_of
 from benchmarks.measures.throughput import serves_differently
 from benchmarks.results import Column
 from benchmarks.sites import case
@@ -20,6 +20,7 @@ PATIENCE = 10.0
 # Requests a second, by case.  A server that is slow to answer a page of Django
 # needs 10 ms for it: two workers are then busy for less than half of the time.
 RATES = {"hello": 300, "rows": 80}
+ROUNDS = 2
 SECONDS = {"hello": 2.0, "rows": 1.5}
 
 # A p99.9 of fewer requests is just their slowest one.
@@ -50,14 +51,12 @@ class Latency(Measure):
 
     def take(self, bench: Bench) -> None:
         if bench.quick:
-            self._case(bench, "hello", bench.select(is_common), 1.0)
+            # A second or two say little of p99.
             return
-        for name, seconds in SECONDS.items():
-            self._case(bench, name, bench.select(has_one_thread), seconds)
+        for name in RATES:
+            self._case(bench, name)
 
-    def _case(
-        self, bench: Bench, name: str, servers: list[Server], seconds: float
-    ) -> None:
+    def _case(self, bench: Bench, name: str) -> None:
         asked = case(name)
         kinds = (Kind(name, asked.path),)
         rate = RATES[name]
@@ -70,10 +69,10 @@ class Latency(Measure):
             self,
             name,
             bench.site(asked.site),
-            servers,
+            bench.select(is_plain),
             WORKER_COUNT,
-            2,
-            rounds_of(Plan("", kinds, seconds, rate, patience=PATIENCE), figures),
+            ROUNDS,
+            rounds_of(Plan("", kinds, SECONDS[name], rate, patience=PATIENCE), figures),
             warm_up,
         )
 
@@ -92,6 +91,7 @@ def figures(found: Outcome) -> dict[str, float]:
     return values
 
 
-def has_one_thread(server: Server) -> bool:
-    """One of each way of serving, with one thread."""
-    return server.threads == 1 and serves_differently(server)
+def is_plain(server: Server) -> bool:
+    """One of each way of serving, with as few threads as it has."""
+    few = server.threads == 1 or server.one_process
+    return few and serves_differently(server)
