@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.load.spread import Spread
 from benchmarks.measures.base import Bench, Measure
-from benchmarks.measures.memory import MIB
+from benchmarks.measures.memory import MIB, with_immortal
 from benchmarks.measures.settling import read_once, settle
 from benchmarks.processes import Memory, memory, memory_of
 from benchmarks.results import Column
@@ -43,8 +43,9 @@ class MemoryCurve(Measure):
     def take(self, bench: Bench) -> None:
         site = bench.site("django")
         read_once(site)
+        servers = with_immortal(bench.select(is_compared))
         stages = STAGES[:3] if bench.quick else STAGES
-        for server in bench.installed(self, "", bench.select(is_compared)):
+        for server in bench.installed(self, "", servers):
             with bench.expected(self, "", server):
                 self._curve(bench, server, site, stages)
 

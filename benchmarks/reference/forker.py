@@ -39,6 +39,11 @@ class Forker:
         # stdin is closed by it, which ends the process.
         self._process.communicate(timeout=30)
 
+    @property
+    def pid(self) -> int:
+        """Of the process that forks."""
+        return self._process.pid
+
     def seconds(self, way: str) -> float:
         """One fork; *way* is one of `bare_fork.WAYS`.
 
