@@ -14,7 +14,7 @@ from passtwist.model import UNSAFE, WARNING, Finding
 from passtwist.spawnserver import audit_objects
 from passtwist.spawnserver.audit_hints import REACTOR, hint
 from passtwist.spawnserver.audit_sources import Sources, numbers
-from passtwist.spawnserver.places import Place
+from passtwist.spawnserver.places import NOWHERE, Place
 
 SQLITE_MAGIC = b"SQLite format 3\0"
 _ENDINGS_OF_SQLITE = ("-wal", "-shm", "-journal")
@@ -61,17 +61,24 @@ def find(opened: Mapping[int, str], sources: Sources) -> List[Finding]:
 
 
 def _loop(number: int, kind: str, own: List[int], sources: Sources) -> Finding:
-    # Nobody is told of an epoll descriptor being made.
-    place = next(filter(None, (sources.of_socket(one) for one in own)), None)
-    if place is None or not place.text:
-        owned = Place(audit_objects.owner(number))
-        place = owned if owned.text else sources.of_module(REACTOR)
+    place = _place_of_loop(number, own, sources)
     return Finding(
         "loop:" + kind,
         "an event loop is open (%s); workers would share it" % kind,
         place=place.text,
         hint=hint("loop", place.modules),
     )
+
+
+def _place_of_loop(number: int, own: List[int], sources: Sources) -> Place:
+    """No audit event tells of an epoll descriptor; look at what belongs to it."""
+    for one in own:
+        return sources.of_socket(one)
+    text = audit_objects.owner(number)
+    if text:
+        return Place(text)
+    reactor = sources.of_module(REACTOR)
+    return Place(reactor.text, (REACTOR,)) if reactor.text else NOWHERE
 
 
 def _signal(kind: str) -> Finding:
