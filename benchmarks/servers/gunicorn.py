@@ -25,9 +25,9 @@ class Gunicorn(Server):
         self.worker_class = worker_class
         self.threads = threads
         self.preload = preload
-        # "When using the default synchronous workers you must ensure the proxy
-        # buffers slow clients"; it recommends nginx.
-        self.needs_proxy = worker_class == "sync"
+        # "We strongly recommend to use Gunicorn behind a proxy server", whatever
+        # the workers; one that buffers slow clients for sync ones.
+        self.needs_proxy = True
         of_threads = f", {threads} threads" if threads > 1 else ""
         self.name = (
             f"gunicorn {worker_class}{' --preload' if preload else ''}{of_threads}"
