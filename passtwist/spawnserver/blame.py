@@ -5,6 +5,7 @@ Runs in: every process of the spawn server, and workers until they serve.
 
 from __future__ import annotations
 
+import importlib
 import os
 import traceback
 from typing import Optional
@@ -39,6 +40,8 @@ _OF_THE_APP = (
     "after_fork",
     "start_worker",
 )
+
+_IMPORTING = ("<frozen importlib", os.path.abspath(importlib.__file__))
 
 
 def blame(
@@ -92,7 +95,7 @@ def _trim(shown: Optional[traceback.TracebackException], code: str) -> None:
 
     A child half's frames stay when it is the one that raised.
     """
-    ours = [code + "/passtwist/", code + "/bootstrap.py", "<frozen importlib"]
+    ours = [code + "/passtwist/", code + "/bootstrap.py", *_IMPORTING]
     while shown is not None:
         leave_out = list(ours)
         if shown.stack and not shown.stack[-1].filename.startswith(code):

@@ -29,7 +29,8 @@ def test_in_production_nothing_is_shown_but_status_and_id():
     assert check_head(head).status == 500
     text = body.decode()
     assert "500 Internal Server Error" in text
-    assert "<code>id-1</code>" in text
+    assert "Request id: <code>id-1</code>" in text
+    assert f"Error id: <code>{ERROR.id}</code>" in text
     for secret in ("srv", "Import", "virtualenv", "hunter2", "why", "ython", "wisted"):
         assert secret not in text
 
@@ -40,9 +41,10 @@ def test_in_development_all_is_shown_but_secrets():
     for shown in (
         "app /srv/shop: step load_app raised &lt;ImportError&gt;",
         "Is the virtualenv set?",
-        "File &quot;/srv/shop/wsgi.py&quot;",
-        "<tr><td>spawn manager</td><td>10</td><td>start</td><td>done</td>",
+        'File "/srv/shop/wsgi.py"',
+        '<tr class="done"><td>spawn manager</td><td>10</td><td>start</td><td>done</td>',
         '<tr class="failed"><td>worker</td><td></td><td>load_app</td>',
+        f"<code>{ERROR.id}</code>",
         "postgres://shop:********@db/shop",
     ):
         assert shown in text
