@@ -20,7 +20,7 @@ LAST = ("integration", "conformance", "packaging")
 
 # Which Debian package brings a program that a test can ask for; .ci/run installs
 # these.
-PACKAGES = {"strace": "strace", "wrk": "wrk"}
+PACKAGES = {"chromium": "chromium", "strace": "strace", "wrk": "wrk"}
 
 
 @pytest.fixture(autouse=True)

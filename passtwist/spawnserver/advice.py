@@ -120,7 +120,8 @@ def _missing_variable(error: BaseException) -> str:
     if not isinstance(error, KeyError) or len(error.args) != 1:
         return ""
     frames = scene.frames_of(error)
-    if not frames or frames[-1].file != os.__file__:
+    # Python 3.11 and newer have it frozen.
+    if not frames or frames[-1].file not in (os.__file__, "<frozen os>"):
         return ""  # a KeyError of another mapping than os.environ
     name = str(error.args[0])
     return (
