@@ -10,11 +10,11 @@ import os
 from typing import Dict, Optional, Tuple
 
 from passtwist import lifecycle
-from passtwist.model import APP, UNSAFE_FORK, WORKER, SpawnRequest
+from passtwist.model import APP, WORKER, SpawnRequest
 from passtwist.spawnserver import freezing
 from passtwist.spawnserver.blame import blame
 from passtwist.spawnserver.channel import Channel
-from passtwist.spawnserver.fork_safety import ForkSafety, UnsafeFork
+from passtwist.spawnserver.fork_safety import ForkSafety, UnsafeFork, refusal
 from passtwist.spawnserver.layer import Layer, Task
 from passtwist.spawnserver.loading import LoadedApp, enter_app, load_app
 from passtwist.spawnserver.processes import fork_twice
@@ -64,18 +64,7 @@ class AppSpawner(Layer):
     ) -> FailedRecord:
         app = request.app.name
         if isinstance(error, UnsafeFork):
-            findings = tuple(one.sentence() for one in error.findings)
-            return FailedRecord(
-                self.who,
-                os.getpid(),
-                journal.step,
-                UNSAFE_FORK,
-                "app %s can't be forked safely: %s" % (app, error),
-                "Close it in a before_fork function, allow it with fork_allow, or "
-                'use spawn_method = "conservative".',
-                detail="\n".join(findings),
-                findings=findings,
-            )
+            return refusal(error, app, self.who, journal.step)
         return blame(error, app, self.who, journal.step, self.code)
 
     def _load(self, request: SpawnRequest, journal: Journal) -> LoadedApp:

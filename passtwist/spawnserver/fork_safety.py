@@ -1,21 +1,29 @@
 """Whether a loaded app may be forked: watch it load, audit it, try it.
 
-Runs in: app spawners.
+Runs in: app spawners; framework spawners, for what they load.
 """
 
 from __future__ import annotations
 
 import os
-from typing import Iterable, List
+from typing import Iterable, List, Sequence
 
-from passtwist.model import UNSAFE, AppSpec, Finding
+from passtwist.model import APP, FRAMEWORK, UNSAFE, UNSAFE_FORK, AppSpec, Finding
 from passtwist.spawnserver import audit, self_test
 from passtwist.spawnserver.audit_sources import Sources
+from passtwist.wire.journey import FailedRecord
 from passtwist.worker.journal import Journal
 from passtwist.worker.process import STDERR
 
 # An app that opens a thousand connections is not told of each.
 MAX_FINDINGS = 20
+
+_ADVICE = {
+    APP: "Close it in a before_fork function, allow it with fork_allow, or "
+    'use spawn_method = "conservative".',
+    FRAMEWORK: "It is there before any app is loaded, so it is for the framework's "
+    'plugin to mend; until then use spawn_method = "conservative".',
+}
 
 
 class UnsafeFork(Exception):
@@ -29,6 +37,25 @@ class UnsafeFork(Exception):
         more = len(self.findings) - 1
         rest = "; and %d more" % more if more else ""
         super().__init__(self.findings[0].sentence() + rest)
+
+
+def refusal(error: UnsafeFork, app: str, who: str, step: str) -> FailedRecord:
+    """The record of a spawn that was refused for *error*.
+
+    :param app: the app's name.
+    :param who: the layer that has refused: APP or FRAMEWORK.
+    """
+    findings = tuple(one.sentence() for one in error.findings)
+    return FailedRecord(
+        who,
+        os.getpid(),
+        step,
+        UNSAFE_FORK,
+        "app %s can't be forked safely: %s" % (app, error),
+        _ADVICE[who],
+        detail="\n".join(findings),
+        findings=findings,
+    )
 
 
 class ForkSafety:
@@ -64,7 +91,7 @@ class ForkSafety:
         self._is_loading = False
         findings = audit.findings(self._before, self._sources)
         self._sources.stop()
-        self._judge(findings, journal)
+        self._judge(findings, journal, self._allowed)
 
     def test(self, journal: Journal) -> None:
         """Let a forked copy do what workers do.
@@ -72,12 +99,27 @@ class ForkSafety:
         :raises UnsafeFork: it fails or hangs, and that is not allowed.
         """
         finding = self_test.run()
-        self._judge([] if finding is None else [finding], journal)
+        self._judge([] if finding is None else [finding], journal, self._allowed)
 
-    def _judge(self, findings: List[Finding], journal: Journal) -> None:
-        reported = [
-            one for one in findings if not audit.is_allowed(one, self._allowed)
-        ][:MAX_FINDINGS]
+    def audit_framework(self, journal: Journal) -> None:
+        """The same for a framework spawner, whose copies load apps.
+
+        What is found here an app spawner could not tell from its own.  It
+        concerns more than one app, so no app can allow it, and warnings are
+        left to them.
+
+        :raises UnsafeFork: something is unsafe.
+        """
+        self._is_loading = False
+        findings = audit.findings(self._before, self._sources)
+        self._sources.stop()
+        self._judge([one for one in findings if one.level == UNSAFE], journal, ())
+
+    def _judge(
+        self, findings: List[Finding], journal: Journal, allowed: Sequence[str]
+    ) -> None:
+        reported = [one for one in findings if not audit.is_allowed(one, allowed)]
+        del reported[MAX_FINDINGS:]
         for finding in reported:
             journal.found(finding)
         refused = [one for one in reported if one.level == UNSAFE]

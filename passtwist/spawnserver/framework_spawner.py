@@ -18,6 +18,7 @@ from passtwist.spawnserver.app_spawner import AppSpawner
 from passtwist.spawnserver.blame import blame
 from passtwist.spawnserver.channel import Channel
 from passtwist.spawnserver.children import ChildLayer
+from passtwist.spawnserver.fork_safety import ForkSafety, UnsafeFork, refusal
 from passtwist.spawnserver.layer import Layer, Task
 from passtwist.spawnserver.processes import fork
 from passtwist.wire.journey import FailedRecord
@@ -49,16 +50,22 @@ class FrameworkSpawner(Layer):
         except BaseException as error:  # noqa: BLE001 - answered
             # This process is of no use to the next spawn either.
             self.stop()
-            return blame(error, request.app.name, self.who, journal.step, self.code)
+            app = request.app.name
+            if isinstance(error, UnsafeFork):
+                return refusal(error, app, self.who, journal.step)
+            return blame(error, app, self.who, journal.step, self.code)
         self._is_loaded = True
         return None
 
     def _preload(self, request: SpawnRequest, journal: Journal) -> None:
+        safety = ForkSafety(request.app)
         journal.end("start_interpreter")
         with journal.doing("preload_framework"):
             freezing.check(request.app.freeze)
             half = open_child_half(self.code, request.app)
             half.call("preload", App(request.app))
+        with journal.doing("audit"):
+            safety.audit_framework(journal)
         # What is frozen here is not looked at by the collection that each app
         # spawner makes, so it stays shared with all of them.
         freezing.freeze_framework(request.app.freeze)

@@ -16,8 +16,7 @@ _LIBRARY = 1
 _APP = 2
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-# RUNTIME_DIR/code has the child halves of frameworks beside the package.
-_OUR_CODE = (_PACKAGE + "/", os.path.dirname(_PACKAGE) + "/frameworks/")
+_OUR_CODE = (_PACKAGE + "/", os.path.dirname(_PACKAGE) + "/bootstrap.py")
 _STANDARD = os.path.dirname(os.__file__) + "/"
 _SITES = ("/site-packages/", "/dist-packages/")
 
@@ -74,7 +73,7 @@ class Places:
             return _OURS
         if file.startswith(self._root) and not _is_installed(file):
             return _APP
-        # Installed, beside the root, or where an editable install leads.
+        # Installed, a framework's child half, or where an editable install leads.
         return _LIBRARY
 
 

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from passtwist.model import APP, UNSAFE, UNSAFE_FORK, WARNING
+from passtwist.model import APP, FRAMEWORK, UNSAFE, UNSAFE_FORK, WARNING
 from passtwist.spawnserver import audit
 from passtwist.spawnserver.audit_sources import Sources
 from passtwist.wire.journey import FindingRecord
 from tests.spawnserver.conftest import HELLO
-from tests.spawnserver.driver import make_app
+from tests.spawnserver.driver import Driver, make_app, subreaper
 
 
 @pytest.fixture
@@ -352,3 +352,40 @@ def stop():
 def test_what_before_fork_closes_is_not_found(driver, tmp_path):
     """The way out for an app that knows what it opens."""
     driver.spawn(make_app(tmp_path / "site", CLOSED), ("app",)).ready()
+
+
+THREADED_FRAMEWORK = """
+import threading
+
+def preload(app):
+    thread = threading.Thread(target=threading.Event().wait, name="watcher")
+    thread.daemon = True
+    thread.start()
+
+def load(app):
+    return app.load_entry()
+"""
+
+
+def test_what_a_framework_makes_is_found_before_an_app_is_loaded(tmp_path):
+    """An app spawner forked after that would not see it; no app can allow it."""
+    (tmp_path / "threaded.py").write_text(THREADED_FRAMEWORK)
+    halves = {"threaded.py": str(tmp_path / "threaded.py")}
+    app = make_app(
+        tmp_path / "site", HELLO, child="threaded.py", fork_allow=("thread:*",)
+    )
+    with subreaper():
+        driver = Driver(tmp_path, halves)
+        failure = driver.spawn(app, ("framework", "app")).wait().failure
+        driver.close()
+    assert (failure.who, failure.step, failure.category) == (
+        FRAMEWORK,
+        "audit",
+        UNSAFE_FORK,
+    )
+    text = "thread 'watcher' runs; workers would not have it"
+    place = f"{tmp_path}/code/frameworks/threaded.py:7"
+    assert failure.findings == (
+        f'{text} (made at {place}; allowed by fork_allow = ["thread:watcher"])',
+    )
+    assert "for the framework's plugin to mend" in failure.advice
