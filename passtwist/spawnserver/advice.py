@@ -35,11 +35,38 @@ _SERVERS = (
 _AS_SCRIPT = 'belongs behind  if __name__ == "__main__".'
 
 
-def advise(error: BaseException, code: str) -> str:
+# Steps that call what the app has given to passtwist.lifecycle.on, and for what.
+_LISTENING = {
+    "before_fork": "before_fork",
+    "after_fork": "after_fork",
+    "start_worker": "worker_started",
+}
+
+
+def advise(error: BaseException, code: str, step: str = "") -> str:
     """One or two sentences, or "" when there is nothing to say.
 
     :param code: RUNTIME_DIR/code.
+    :param step: in which it was raised.
     """
+    said = [_on_listener(error, code, step), _on_error(error, code)]
+    return "  ".join(each for each in said if each)
+
+
+def _on_listener(error: BaseException, code: str, step: str) -> str:
+    """Which function it was that the app wanted to be called."""
+    own = scene.own_frames(error, code)
+    if step not in _LISTENING or not own:
+        return ""
+    return "It comes from %s(), which is called at %s: see %s, line %d." % (
+        own[0].function,
+        _LISTENING[step],
+        own[0].file,
+        own[0].line,
+    )
+
+
+def _on_error(error: BaseException, code: str) -> str:
     if isinstance(error, BadEntry):
         return error.advice
     server = _own_server(error, code)

@@ -71,7 +71,7 @@ def blame(
         step=step,
         category=category,
         summary=mask_secrets(summary, secrets),
-        advice=mask_secrets(advise(error, code), secrets),
+        advice=mask_secrets(advise(error, code, step), secrets),
         detail=mask_secrets(_traceback(error, code), secrets),
         # Where code of the app fails, its author wants to know more.
         scene=scene.of_error(error, code) if category == APP_ERROR else None,

@@ -34,8 +34,8 @@ def leave(status: int = 0) -> NoReturn:
     for listener in lifecycle.listeners("worker_stopping"):
         try:
             listener()
-        except Exception:  # noqa: BLE001 - logged
-            # The others still want to be told.
+        except BaseException:  # noqa: BLE001 - logged
+            # The others still want to be told, also when this one says sys.exit().
             print_error("passtwist: worker_stopping: " + traceback.format_exc())
     # Private, but there since Python 3.0, and the only way to run them
     # without ending the interpreter.  Logs what they raise by itself.

@@ -277,6 +277,10 @@ def test_a_hook_that_raises_fails_the_spawn(driver, tmp_path, event, who, step):
     failure = spawn.failure
     assert (failure.who, failure.step, failure.category) == (who, step, APP_ERROR)
     assert failure.summary.endswith("raised RuntimeError: hook")
+    assert failure.advice == (
+        f"It comes from fail(), which is called at {event}: "
+        f"see {tmp_path}/hooks/site_app.py, line 6."
+    )
     if who == WORKER:
         assert reap(failure.pid) == ExitStatus(code=1)
 

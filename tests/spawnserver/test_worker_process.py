@@ -369,6 +369,84 @@ def test_a_fresh_worker_has_no_fork_and_so_no_events_of_one(driver, tmp_path):
     assert spawn.output[WORKER] == b"worker_started\n"
 
 
+STOPPING = (
+    """
+import atexit
+import sys
+from passtwist.lifecycle import on
+
+@on("worker_stopping")
+def breaks():
+    raise ValueError("first")
+
+@on("worker_stopping")
+def exits():
+    sys.exit(3)
+
+@on("worker_stopping")
+def works():
+    print("last", flush=True)
+
+atexit.register(print, "at exit", flush=True)
+"""
+    + HELLO
+)
+
+
+@pytest.mark.parametrize("route", [(), ("app",)], ids=str)
+def test_a_worker_stopping_function_that_raises_is_logged_and_stops_no_other(
+    driver, tmp_path, route
+):
+    """In order of registration; the worker ends as if nothing had happened."""
+    spawn = driver.spawn(make_app(tmp_path / "site", STOPPING), route)
+    os.kill(spawn.ready(), signal.SIGTERM)
+    assert reap(spawn.pid(WORKER)) == ExitStatus(code=0)
+    spawn.drain()
+    told = [
+        line
+        for line in spawn.output[WORKER].decode().splitlines()
+        if not line.startswith(" ")
+    ]
+    assert told == [
+        "passtwist: worker_stopping: Traceback (most recent call last):",
+        "ValueError: first",
+        "passtwist: worker_stopping: Traceback (most recent call last):",
+        "SystemExit: 3",
+        "last",
+        "at exit",
+    ]
+
+
+ORDER = (
+    """
+import os
+from passtwist.lifecycle import on
+
+def say(event, number):
+    on(event)(lambda: print(event, number, flush=True))
+
+for number in (1, 2):
+    for event in ("worker_stopping", "worker_started", "after_fork", "before_fork"):
+        say(event, number)
+"""
+    + HELLO
+)
+
+
+def test_functions_for_an_event_are_called_in_order_of_registration(driver, tmp_path):
+    """Events come in the order of a process's life, however they are registered."""
+    spawn = driver.spawn(make_app(tmp_path / "site", ORDER), ("app",))
+    os.kill(spawn.ready(), signal.SIGTERM)
+    reap(spawn.pid(WORKER))
+    spawn.drain()
+    assert spawn.output[APP].split(b"\n") == [b"before_fork 1", b"before_fork 2", b""]
+    assert spawn.output[WORKER].decode().splitlines() == [
+        f"{event} {number}"
+        for event in ("after_fork", "worker_started", "worker_stopping")
+        for number in (1, 2)
+    ]
+
+
 TIMEOUT = (
     """
 import socket

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import io
-from typing import Any, Callable, Iterator
+from typing import Any, List
 
 # What most sites load, and what can be loaded without settings (tried with
 # Django 5.2; where another version can't, that module is left to the app).
@@ -278,15 +278,29 @@ LUXURIES = (
 
 
 def _close_connections() -> None:
+    """Close those to databases and caches, so that the next use makes new ones."""
+    if not _module("conf").settings.configured:
+        return  # an entry that is Django's by name only
     _module("db").connections.close_all()
-    for close in _closers(_module("core.cache").caches):
-        close()
+    caches = _module("core.cache").caches
+    for cache in _opened(caches):
+        cache.close()
+        # Closing a cache means "the request is over": Django's own for Redis
+        # keeps its connections then.
+        for pool in getattr(getattr(cache, "_cache", None), "_pools", {}).values():
+            pool.disconnect()
+    for alias in _aliases(caches):
+        # Others may do the same: they are made anew when they are used.
+        delattr(caches._connections, alias)
 
 
-def _closers(caches: Any) -> Iterator[Callable[[], None]]:
-    """As `close_all`, which caches have only had since Django 4.1."""
-    if hasattr(caches, "close_all"):
-        yield caches.close_all
-        return
-    for cache in caches.all():
-        yield cache.close
+def _opened(caches: Any) -> List[Any]:
+    """The caches that have been used; asking for others would make them."""
+    if not hasattr(caches, "_connections"):
+        return list(caches.all())  # Django before 3.2
+    return [getattr(caches._connections, alias) for alias in _aliases(caches)]
+
+
+def _aliases(caches: Any) -> List[str]:
+    used = getattr(caches, "_connections", None)
+    return [] if used is None else [each for each in caches if hasattr(used, each)]
