@@ -115,7 +115,7 @@ def _peer(number: int) -> Optional[str]:
     except OSError:
         return None
     with probe:
-        if probe.type == socket.SOCK_DGRAM:
+        if probe.type not in (socket.SOCK_STREAM, socket.SOCK_SEQPACKET):
             return None
         try:
             address = probe.getpeername()

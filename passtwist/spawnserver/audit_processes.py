@@ -9,6 +9,7 @@ that is spoken to through a pipe is no better than a shared connection.
 from __future__ import annotations
 
 import os
+import sys
 from typing import FrozenSet, Iterable, List, Mapping
 
 from passtwist.model import UNSAFE, WARNING, Finding
@@ -31,7 +32,27 @@ def find(
     ways = {
         target for target in opened.values() if target.startswith(("pipe:", "socket:"))
     }
-    return [_finding(pid, ways, sources) for pid in sorted(started)]
+    return [
+        _finding(pid, ways, sources)
+        for pid in sorted(started)
+        if pid != _resource_tracker() and not _has_ended(pid)
+    ]
+
+
+def _resource_tracker() -> int:
+    """The process of `multiprocessing` that is there to be shared; 0 for none."""
+    module = sys.modules.get("multiprocessing.resource_tracker")
+    tracker = getattr(module, "_resource_tracker", None)
+    return getattr(tracker, "_pid", None) or 0
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether it only has not been waited for."""
+    try:
+        with open("/proc/%d/stat" % pid, "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0] in (b"Z", b"X")
+    except OSError:
+        return True
 
 
 def _finding(pid: int, ways: Iterable[str], sources: Sources) -> Finding:

@@ -1,5 +1,6 @@
 """Nothing that a fork would break: also what looks like it, closed in time."""
 
+import multiprocessing
 import os
 import socket
 import sqlite3
@@ -15,6 +16,10 @@ with sqlite3.connect(":memory:") as connection:
     connection.execute("select 1")
 connection.close()
 subprocess.run([sys.executable, "-S", "-c", ""], check=True)
+ended = subprocess.Popen([sys.executable, "-S", "-c", ""], stdin=subprocess.PIPE)
+ended.stdin.close()
+os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+shared = multiprocessing.get_context("spawn").Lock()
 with tempfile.TemporaryFile() as file:
     file.write(b"read, and closed")
 unconnected = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
