@@ -231,6 +231,7 @@ class Limits:
     :ivar max_queue_size: waiting requests; 0 for no limit.
     :ivar max_queue_time: seconds in the queue before 504; 0 for no limit.
     :ivar concurrency: sessions that one worker carries (its threads).
+    :ivar spare_workers: idle workers that are kept beyond the need.
     """
 
     min_instances: int = 1
@@ -240,3 +241,4 @@ class Limits:
     max_queue_time: float = 0.0
     concurrency: int = 1
     prestart: bool = False
+    spare_workers: int = 0

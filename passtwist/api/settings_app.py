@@ -102,7 +102,7 @@ class AppSettings:
         Integer(1, 100), 1, "workers of this app that are started at a time"
     )
     spare_workers: int = setting(
-        Integer(0, 10_000), 0, "idle workers kept beyond the need", effective=False
+        Integer(0, 10_000), 0, "idle workers kept beyond the need"
     )
     spawner_max_age: float = setting(
         Duration(), "0s", "renew an app spawner of this age; 0: never", effective=False

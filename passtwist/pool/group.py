@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from passtwist.pool.backoff import BackOff
 from passtwist.pool.room import Need
 from passtwist.pool.routing import Router
+from passtwist.pool.spares import retirement_of
 from passtwist.pool.states import AppState, WorkerEvent
 from passtwist.pool.waiting import WaitingQueue
 
@@ -40,6 +41,9 @@ class Group:
     :ivar is_removed: its workers leave; another app may have its name by now.
     :ivar waits_as: its line in `passtwist.pool.room.RoomLine`, None: in none.
     :ivar restore_at: the minimum is not restored before.
+    :ivar keeps_spares: it has a number of spare workers.
+    :ivar look_at: when to look whether spares are missing, None: not now.
+    :ivar lacking: how many of them were missing at the last look.
     :ivar unused_since: when the last worker was gone, None: there are some,
         or the spawners have been released since.
     """
@@ -52,8 +56,11 @@ class Group:
         "generation",
         "idle",
         "is_removed",
+        "keeps_spares",
+        "lacking",
         "limits",
         "live",
+        "look_at",
         "name",
         "queue",
         "restore_at",
@@ -84,6 +91,9 @@ class Group:
         self.waits_as: Need | None = None
         self.restore_at = 0.0
         self.unused_since: float | None = None
+        self.keeps_spares = limits.spare_workers > 0
+        self.look_at: float | None = None
+        self.lacking = 0
         self._early_deaths = 0
 
     @property
@@ -129,9 +139,11 @@ class Group:
             return None
         if len(self.queue) > starting * limits.concurrency:
             return Need.GROWING if total else Need.HOMELESS
-        if total < self.floor and not self.dormant and now >= self.restore_at:
+        if self.dormant or now < self.restore_at:
+            return None
+        if total < self.floor:
             return Need.BELOW_MINIMUM
-        return None
+        return Need.SPARE if self.lacking and not starting else None
 
     def worker_died(self, worker: Worker, now: float) -> None:
         """Put off restoring the minimum if workers die as soon as they live."""
@@ -157,4 +169,6 @@ class Group:
             times.append(self.restore_at)
         if self.unused_since is not None and pool.spawner_idle_time:
             times.append(self.unused_since + pool.spawner_idle_time)
+        if self.keeps_spares:
+            times.extend((self.look_at, retirement_of(self, pool)))
         return min((time for time in times if time is not None), default=None)

@@ -39,6 +39,7 @@ def check(pool: Pool, now: float | None = None) -> None:
         _check_app_state(group)
         _check_queue(group)
         _check_routing(group)
+        _check_spares(group)
         if now is not None:
             _check_needs(pool, group, now)
     _check_capacity(pool)
@@ -132,6 +133,16 @@ def _check_routing(group: Group) -> None:
     _must(offered == roomy, f"{group.name} offers {offered}, {roomy} have room")
 
 
+def _check_spares(group: Group) -> None:
+    """Whoever has too few idle workers looks for spares before long."""
+    limits, idle = group.limits, len(group.idle)
+    _must(group.lacking >= 0, f"{group.name} lacks {group.lacking} spares")
+    if group.dormant or 0 < limits.max_instances <= group.total:
+        return
+    missing = limits.spare_workers - idle - group.starting
+    _must(missing <= 0 or group.look_at is not None, f"{group.name} forgot its spares")
+
+
 def _check_capacity(pool: Pool) -> None:
     capacity, limits = pool._staffing.capacity, pool.limits
     states = [worker.state for worker in pool._workers.values()]
@@ -148,7 +159,16 @@ def _check_idleness(pool: Pool) -> None:
     groups = [group for group in _groups_of(pool) if group.idle]
     for of, listing, candidates in (
         ("all", staffing.idle, groups),
-        ("surplus", staffing.surplus, [group for group in groups if group.has_surplus]),
+        (
+            "surplus",
+            staffing.surplus,
+            [g for g in groups if g.has_surplus and not g.keeps_spares],
+        ),
+        (
+            "keepers' surplus",
+            staffing.keepers,
+            [g for g in groups if g.has_surplus and g.keeps_spares],
+        ),
     ):
         missing = [group.name for group in candidates if group not in listing.listed]
         _must(not missing, f"{missing} are missing in the longest idle of {of}")
@@ -191,7 +211,7 @@ def _check_room(pool: Pool, now: float) -> None:
     if line.homeless:
         idle = pool._staffing.idle.first()
         _must(idle is None, f"worker {idle and idle.id} is idle, an app has none")
-    spare = pool._staffing.surplus.first()
+    spare = pool._staffing.longest_idle_surplus()
     if line.is_pressing and spare is not None:
         time = spare.idle_since + pool.limits.fair_turn
         is_young = time > now and pool._alarms.is_set_by(None, time)

@@ -22,6 +22,8 @@ class PoolLimits:
     :ivar fair_turn: how long a worker that has more to do keeps its place
         against an app that has requests and no worker at all, and an idle one
         against an app that has workers and wants more.
+    :ivar spare_pause: how long after one was taken, or a worker was started for
+        somebody who waits, missing spares are looked for.
     :ivar first_back_off: the wait after the first failed spawn of an app.
     :ivar longest_back_off: the wait doubles with each failure up to this.
     """
@@ -31,6 +33,7 @@ class PoolLimits:
     spawn_concurrency: int = 8
     spawner_idle_time: float = 1800.0
     fair_turn: float = 1.0
+    spare_pause: float = 3.0
     first_back_off: float = 0.1
     longest_back_off: float = 30.0
 

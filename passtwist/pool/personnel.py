@@ -81,6 +81,8 @@ class Personnel:
         self._upkeep.happened(group, AppEvent.WORKER_READY)
         group.router.offer(worker)
         self._serve_waiters(group, worker, now)
+        if group.keeps_spares:
+            self._staffing.spares.taken(group, now)
         self._staffing.settle(group, now)
 
     def _serve_waiters(self, group: Group, worker: Worker, now: float) -> None:

@@ -104,6 +104,8 @@ class Pool:
             self._wait(group, ticket, now)
             return None
         group.begin_session(worker)
+        if group.keeps_spares:
+            self._staffing.spares.taken(group, now)
         return worker.id
 
     def end_session(self, worker: WorkerId, now: float) -> Hashable | None:
@@ -195,6 +197,8 @@ class Pool:
             self.outbox.append(refusals.shutting_down(ticket, group))
             return False
         group.dormant = False
+        if group.keeps_spares:
+            self._staffing.spares.taken(group, now)
         self._staffing.settle(group, now)
         return True
 
@@ -234,6 +238,8 @@ class Pool:
         group = Group(event.app, event.limits, self.limits)
         group.dormant |= self._staffing.closing
         self._groups[event.app] = group
+        if group.keeps_spares:
+            self._staffing.spares.taken(group, now)
         self._staffing.settle(group, now)
 
     def _app_removed(self, event: AppRemoved, now: float) -> None:
@@ -260,5 +266,8 @@ class Pool:
             else:
                 group = self._groups[app]
                 self._upkeep.fall_due(group, now)
+                if group.keeps_spares:
+                    self._staffing.spares.look(group, now)
+                    self._staffing.retire_of(group, now)
                 self._staffing.settle(group, now)
                 self._upkeep.arm(group, now)

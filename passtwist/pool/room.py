@@ -20,11 +20,13 @@ class Need(Enum):
     `HOMELESS`: it has waiters and no worker, not even one that starts.
     `GROWING`: it has workers, and waiters whom nothing under way will serve.
     `BELOW_MINIMUM`: nobody waits, but it has fewer than it should keep.
+    `SPARE`: it has too few idle workers beyond those that it needs.
     """
 
     HOMELESS = "homeless"
     GROWING = "growing"
     BELOW_MINIMUM = "below minimum"
+    SPARE = "short of spares"
 
     __hash__ = object.__hash__
 
@@ -67,10 +69,12 @@ class RoomLine:
         self.homeless: OrderedDict[Group, float] = OrderedDict()
         self._growing: OrderedDict[Group, float] = OrderedDict()
         self._below_minimum: OrderedDict[Group, float] = OrderedDict()
+        self._spare: OrderedDict[Group, float] = OrderedDict()
         self._lines = {
             Need.HOMELESS: self.homeless,
             Need.GROWING: self._growing,
             Need.BELOW_MINIMUM: self._below_minimum,
+            Need.SPARE: self._spare,
         }
 
     @property

@@ -12,6 +12,7 @@ from passtwist.pool.actions import Announce, KillWorker, StartSpawn, StopWorker
 from passtwist.pool.idleness import LongestIdle
 from passtwist.pool.notices import WorkerEvicted, WorkerRetired
 from passtwist.pool.room import Capacity, Need, RoomLine
+from passtwist.pool.spares import SpareKeeping, retirement_of
 from passtwist.pool.states import AppEvent, AppState, WorkerEvent, WorkerState
 from passtwist.pool.worker import Worker
 
@@ -48,7 +49,10 @@ class Staffing:
         self.capacity = Capacity(limits)
         self.line = RoomLine()
         self.idle = LongestIdle(_has_idle)
+        # Whose surplus retires by the pool's alarm, and whose by its app's.
         self.surplus = LongestIdle(_has_surplus)
+        self.keepers = LongestIdle(_has_surplus)
+        self.spares = SpareKeeping(limits, upkeep)
         self._limits = limits
         self._upkeep = upkeep
         self._outbox = outbox
@@ -112,7 +116,7 @@ class Staffing:
         app every worker is idle for a moment, and two busy apps would take
         each other's workers for ever, a spawn each time.
         """
-        worker = self.surplus.first()
+        worker = self.longest_idle_surplus()
         if worker is None:
             return None
         time = worker.idle_since + self._limits.fair_turn
@@ -120,6 +124,13 @@ class Staffing:
             return worker
         self._upkeep.arm_pool(time)
         return None
+
+    def longest_idle_surplus(self) -> Worker | None:
+        """The longest idle worker of all above their app's minimum, or None."""
+        one, other = self.surplus.first(), self.keepers.first()
+        if one is None or other is None:
+            return one or other
+        return one if one.idle_since <= other.idle_since else other
 
     def _start(self, group: Group, now: float) -> None:
         self.last_number += 1
@@ -131,6 +142,18 @@ class Staffing:
         self.capacity.used += 1
         self._outbox.append(StartSpawn(worker.id, group.name, group.generation))
         self._upkeep.happened(group, AppEvent.SPAWN_BEGAN)
+        if group.keeps_spares:
+            self._started_beside_spares(group, now)
+
+    def _started_beside_spares(self, group: Group, now: float) -> None:
+        if group.waits_as is not Need.SPARE:
+            self.spares.put_off(group, now)
+            return
+        group.lacking -= 1
+        if group.idle and group.has_surplus and group not in self.keepers.listed:
+            # It was below its minimum before, with nobody waiting.
+            self.keepers.enlist(group)
+        self._upkeep.arm(group, now)
 
     # --- idle workers ----------------------------------------------------------
 
@@ -145,7 +168,11 @@ class Staffing:
         if group not in self.idle.listed:
             self.idle.enlist(group)
         surplus = group.live + group.starting > group.floor
-        if surplus and group not in self.surplus.listed:
+        if group.keeps_spares:
+            if surplus and group not in self.keepers.listed:
+                self.keepers.enlist(group)
+            self._upkeep.arm(group, now)
+        elif surplus and group not in self.surplus.listed:
             self.surplus.enlist(group)
             self._arm_retirement(now)
         if self.closing:
@@ -158,13 +185,23 @@ class Staffing:
         """Dismiss who is above the minimum and was idle for too long."""
         patience = self._limits.pool_idle_time
         while patience and (worker := self.surplus.first()) is not None:
-            idle = now - worker.idle_since
             if worker.idle_since + patience > now:
                 break
-            notice = WorkerRetired(worker.group.name, worker.id, idle)
-            self._outbox.append(Announce(notice))
-            self.dismiss(worker, f"it was idle for {idle:.0f} s", now)
+            self._retire(worker, now)
         self._arm_retirement(now)
+
+    def retire_of(self, group: Group, now: float) -> None:
+        """As `retire`, for an app that keeps spares."""
+        while (time := retirement_of(group, self._limits)) is not None and time <= now:
+            worker = group.longest_idle()
+            assert worker is not None  # else nobody could retire
+            self._retire(worker, now)
+
+    def _retire(self, worker: Worker, now: float) -> None:
+        idle = now - worker.idle_since
+        notice = WorkerRetired(worker.group.name, worker.id, idle)
+        self._outbox.append(Announce(notice))
+        self.dismiss(worker, f"it was idle for {idle:.0f} s", now)
 
     def _arm_retirement(self, now: float) -> None:
         patience = self._limits.pool_idle_time
@@ -251,6 +288,8 @@ class Staffing:
                 group.live += 1
                 return
             self.capacity.used -= 1
+            if group.keeps_spares:
+                self.spares.taken(group, now)
             cancelled = worker.state is WorkerState.STOPPING
             if cancelled and not group.total and group.state is AppState.STARTING:
                 self._upkeep.happened(group, AppEvent.SPAWN_CANCELLED)
@@ -258,5 +297,7 @@ class Staffing:
             group.idle.pop(worker.id, None)
             group.live -= 1
             self.capacity.used -= 1
+            if group.keeps_spares:
+                self.spares.taken(group, now)
             if not group.live:
                 self._upkeep.last_live_left(group, now)

@@ -64,6 +64,7 @@ class App:
             max_queue_time=settings.max_queue_time,
             concurrency=settings.threads,
             prestart=settings.prestart,
+            spare_workers=settings.spare_workers,
         )
 
     @property

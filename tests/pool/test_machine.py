@@ -31,6 +31,7 @@ LIMITS = st.builds(
     max_queue_time=st.sampled_from([0.0, 0.5, 5.0]),
     concurrency=st.integers(1, 2),
     prestart=st.booleans(),
+    spare_workers=st.integers(0, 2),
 )
 POOL_LIMITS = st.builds(
     PoolLimits,
@@ -39,6 +40,7 @@ POOL_LIMITS = st.builds(
     spawn_concurrency=st.integers(1, 3),
     spawner_idle_time=st.sampled_from([0.0, 2.0]),
     fair_turn=st.sampled_from([0.0, 1.0]),
+    spare_pause=st.sampled_from([0.0, 0.5]),
 )
 
 

@@ -23,6 +23,7 @@ APPS = {
     "lazy": Limits(min_instances=0, max_instances=2),
     "wide": Limits(min_instances=1, concurrency=4, max_queue_size=5),
     "strict": Limits(max_queue_time=0.5, max_queue_size=0),
+    "spare": Limits(min_instances=0, spare_workers=2),
 }
 
 
