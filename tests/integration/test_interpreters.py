@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 
 import pytest
@@ -52,3 +53,13 @@ def test_apps_of_every_interpreter_are_served_by_one_server(
             foreign = {"twisted", "zope", "attr", "pluggy", "django", "site-packages"}
             assert foreign.isdisjoint(facts["modules"])
             assert server.app(site.name)["last_spawn_error"] is None
+        # All at the same time, and after each other's starts.
+        running = {
+            version: [os.readlink(f"/proc/{worker['pid']}/exe") for worker in workers]
+            for version, site in sites.items()
+            if (workers := server.workers(site.name))
+        }
+        assert running == {
+            version: [os.path.realpath(python)]
+            for version, python in interpreters.items()
+        }
