@@ -25,10 +25,10 @@ from passtwist.worker.main import WorkerFacts, leave_failed, serve, start_servin
 from passtwist.worker.process import (
     flush_streams,
     print_to,
-    set_title,
     stand_alone,
 )
 from passtwist.worker.randomness import reseed
+from passtwist.worker.title import set_title
 
 
 class AppSpawner(Layer):
@@ -47,7 +47,7 @@ class AppSpawner(Layer):
     ) -> Optional[FailedRecord]:
         """Load the app, at the first spawn."""
         if self._loaded is None and self._refused is None:
-            set_title("pt-app " + request.app.name)
+            set_title("app spawner", request.app.name)
             try:
                 self._loaded = self._load(request, journal)
             except BaseException as error:  # noqa: BLE001 - answered
@@ -120,7 +120,7 @@ def _become_worker(
             print_to(spec.log_file)
             signals.reset()
             reseed()
-            set_title("pt " + spec.name)
+            set_title("worker", spec.name)
             journal.started()
             with journal.doing("after_fork"):
                 loaded.half.call("after_fork", loaded.app, facts)

@@ -24,8 +24,9 @@ from passtwist.spawnserver.processes import fork
 from passtwist.wire.journey import FailedRecord
 from passtwist.worker import signals
 from passtwist.worker.journal import Journal
-from passtwist.worker.process import print_to, set_title, stand_alone
+from passtwist.worker.process import print_to, stand_alone
 from passtwist.worker.randomness import reseed
+from passtwist.worker.title import set_title
 
 
 class FrameworkSpawner(Layer):
@@ -44,7 +45,7 @@ class FrameworkSpawner(Layer):
         """Preload the framework, at the first spawn."""
         if self._is_loaded:
             return None
-        set_title("pt-fw " + request.app.framework)
+        set_title("framework spawner", request.app.framework)
         try:
             self._preload(request, journal)
         except BaseException as error:  # noqa: BLE001 - answered

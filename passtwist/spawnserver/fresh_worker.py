@@ -16,8 +16,9 @@ from passtwist.spawnserver.worker_request import read_request
 from passtwist.wire.control import spawn_request_from_body
 from passtwist.worker.journal import Journal
 from passtwist.worker.main import leave_failed, serve, start_serving
-from passtwist.worker.process import flush_streams, set_title
+from passtwist.worker.process import flush_streams
 from passtwist.worker.serving import Server
+from passtwist.worker.title import set_title
 
 
 def work(memory: int, first: int, code: str) -> NoReturn:
@@ -48,7 +49,7 @@ def _load(
     request: SpawnRequest, journal: Journal, descriptors: Dict[str, int], code: str
 ) -> Server:
     spec = request.app
-    set_title("pt " + spec.name)
+    set_title("worker", spec.name)
     enter_app(spec, journal)
     loaded: LoadedApp = load_app(spec, journal, code)
     freezing.freeze_alone(spec.freeze)

@@ -12,7 +12,7 @@ import time
 import warnings
 from typing import Mapping, NoReturn, Sequence
 
-from passtwist.worker import signals
+from passtwist.worker import signals, title
 from passtwist.worker.process import close_all_but, flush_streams
 
 # The first descriptor behind the standard streams; exec'd processes find
@@ -96,4 +96,5 @@ def exec_role(
     :raises OSError: there is no such interpreter, or it can't be executed.
     """
     signals.reset()
-    os.execve(python, [python, code + "/bootstrap.py", role], dict(environment))
+    arguments = [python, code + "/bootstrap.py", role, title.ROOM]
+    os.execve(python, arguments, dict(environment))

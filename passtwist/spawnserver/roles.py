@@ -13,7 +13,8 @@ from typing import NoReturn, Optional
 from passtwist.spawnserver.channel import Channel
 from passtwist.spawnserver.layer import Task
 from passtwist.worker import lifeline, signals
-from passtwist.worker.process import close_all_but, flush_streams, set_title
+from passtwist.worker.process import close_all_but, flush_streams
+from passtwist.worker.title import set_title
 
 # Where a spawner finds its channel and its lifeline.
 CONTROL = 3
@@ -67,7 +68,7 @@ def _first_task(role: str, code: str) -> Task:
     if role == "manager":
         from passtwist.spawnserver.manager import SpawnManager
 
-        set_title("passtwist-mgr")
+        set_title("spawn manager")
         return SpawnManager(above, LIFELINE, code).run
     if role == "framework-spawner":
         from passtwist.spawnserver.framework_spawner import become_framework_spawner

@@ -72,15 +72,6 @@ def close_all_but(keep: Iterable[int]) -> None:
                 pass  # the listing's own
 
 
-def set_title(title: str) -> None:
-    """Name this process for ``ps`` and ``top``; at most 15 bytes are kept."""
-    try:
-        with open("/proc/self/comm", "wb", buffering=0) as comm:
-            comm.write(title.encode("utf-8", "replace")[:15])
-    except OSError:
-        pass  # a container without /proc: the name is a convenience
-
-
 def flush_streams() -> None:
     """Flush stdout and stderr, so that a fork or `os._exit` loses nothing."""
     for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
