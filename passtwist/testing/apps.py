@@ -5,6 +5,7 @@ Runs in: tests.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from passtwist.api.registry import Registry
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from passtwist.api.resolve import Resolved
+
+# The setting default_user.  Folders of tests are their user's, and maybe our
+# interpreter too: where that is root, apps have to be root's as well.
+OWN_USER = "root" if os.geteuid() == 0 else ""
 
 
 def load_plugins(plugin_file: str = "") -> Registry:
@@ -31,5 +36,7 @@ def resolved_folder(folder: Path, registry: Registry, **keys: object) -> Resolve
     :param keys: settings of the app, as in ``passtwist.toml``.
     :raises DetectionError: as `resolve`.
     """
+    if OWN_USER:
+        keys.setdefault("default_user", OWN_USER)
     settings = for_folders([str(folder)], keys, environ={})
     return resolve(settings.apps[0], settings.server, registry)

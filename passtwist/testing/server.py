@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from passtwist.testing.apps import OWN_USER
 from passtwist.testing.waiting import PATIENCE, wait_until
 
 if TYPE_CHECKING:
@@ -28,10 +29,6 @@ if TYPE_CHECKING:
 
 TWISTD = ["-c", "from twisted.scripts.twistd import run; run()"]
 _SERVES = re.compile(r"passtwist serves .* on http://127\.0\.0\.1:(\d+)/")
-
-# Folders of tests are their user's, and maybe our interpreter too: where that is
-# root, apps have to be root's as well.
-OWN_USER = "root" if os.geteuid() == 0 else ""
 
 
 @dataclass(frozen=True)
