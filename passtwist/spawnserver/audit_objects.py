@@ -20,7 +20,7 @@ from passtwist.spawnserver.places import is_standard
 def globals_of_apps() -> Iterator[Tuple[ModuleType, str, Any]]:
     """Module, name and value of every global that is not the standard library's."""
     for module in list(sys.modules.values()):
-        if isinstance(module, ModuleType):
+        if issubclass(type(module), ModuleType):
             file = vars(module).get("__file__")
             if isinstance(file, str) and not is_standard(file):
                 for variable, value in list(vars(module).items()):
@@ -74,9 +74,9 @@ def sockets_of_loops() -> Dict[int, int]:
 
 def _has(value: object, method: str) -> bool:
     """Whether its class has the method; a proxy is not asked for its target's."""
-    return not isinstance(value, type) and any(
-        method in vars(cls) for cls in type(value).__mro__
-    )
+    # isinstance() would ask the value itself for its class.
+    kind = type(value)
+    return not issubclass(kind, type) and any(method in vars(c) for c in kind.__mro__)
 
 
 def _descriptor(value: Any) -> int:

@@ -94,9 +94,13 @@ def _comm(pid: int) -> str:
 def _descriptors(pid: int) -> FrozenSet[str]:
     """What another process has open; nothing when it may not be known."""
     folder = "/proc/%d/fd" % pid
+    found = []
     try:
-        return frozenset(
-            os.readlink(folder + "/" + name) for name in os.listdir(folder)
-        )
+        for name in os.listdir(folder):
+            try:
+                found.append(os.readlink(folder + "/" + name))
+            except FileNotFoundError:
+                pass  # closed by now: it goes on while we look
     except OSError:
-        return frozenset()  # it has ended, or changed its user
+        pass  # it has ended, or changed its user
+    return frozenset(found)

@@ -254,6 +254,28 @@ def test_a_generator_of_random_numbers_is_told_of(watch):
     assert token not in watching.places()
 
 
+class Lazy:
+    """As those of Django: it makes what it stands for when it is asked."""
+
+    @property
+    def __class__(self):
+        raise AssertionError("asked for its class")
+
+    def __getattr__(self, name):
+        raise AssertionError(f"asked for {name}")
+
+
+def test_lazy_objects_of_the_app_stay_lazy(watch):
+    """Though all globals are looked at for who holds a descriptor."""
+    watching = watch()
+    global LAZY
+    LAZY = Lazy()
+    with select.epoll() as loop:
+        assert watching.places()["loop:epoll"] == ""
+        assert loop.fileno() > 2
+    del LAZY
+
+
 def test_a_place_in_a_library_comes_with_that_in_the_app(watch, tmp_path):
     """Both may have to be known; the way leads through the standard library."""
     library = tmp_path / "site-packages" / "client" / "pushing.py"
