@@ -14,10 +14,10 @@ from passtwist.api.accounts import Group, Identity, Owner, User, Wish, choose
 from passtwist.errors import DetectionError
 
 ROOT = User("root", 0, 0, "/root", "/bin/sh")
-ANN = User("ann", 101, 201, "/home/ann", "/bin/sh")
-BOB = User("bob", 102, 202, "/home/bob", "/bin/sh")
+ANN = User("ann", 101, 201, "/users/ann", "/bin/sh")
+BOB = User("bob", 102, 202, "/users/bob", "/bin/sh")
 NOBODY = User("nobody", 999, 909, "/nonexistent", "/bin/false")
-WHEEL = User("wheel", 103, 0, "/home/wheel", "/bin/sh")
+WHEEL = User("wheel", 103, 0, "/users/wheel", "/bin/sh")
 
 
 class Machine:

@@ -17,7 +17,7 @@ from passtwist.api.standing import (
     warnings,
 )
 
-ANN = User("ann", 101, 201, "/home/ann", "/bin/sh")
+ANN = User("ann", 101, 201, "/users/ann", "/bin/sh")
 ROOT = User("root", 0, 0, "/root", "/bin/sh")
 
 

@@ -51,7 +51,7 @@ class Everybody:
 
     def user(self, key):
         text = str(key).removeprefix("u")
-        return User(f"u{text}", int(text), 100, f"/home/u{text}", "/bin/sh")
+        return User(f"u{text}", int(text), 100, f"/users/u{text}", "/bin/sh")
 
     def group(self, key):
         return Group(f"g{key}", int(key))
@@ -123,7 +123,7 @@ def test_the_file_that_is_loaded_counts(tmp_path, run_as, entry, uid):
     assert (spec.user, spec.uid, spec.gid) == (f"u{uid}", uid, 100)
     assert (spec.groups, spec.home, spec.shell) == (
         (100, 200),
-        f"/home/u{uid}",
+        f"/users/u{uid}",
         "/bin/sh",
     )
 
