@@ -59,6 +59,10 @@ BROKEN = {
     "import": Broken("import no_such_module\n", "No module named 'no_such_module'"),
     "syntax": Broken("def application(:\n", "raised SyntaxError: .*invalid syntax"),
     "raises": Broken("raise ValueError('on purpose')\n", "ValueError: on purpose"),
+    "tells": Broken(
+        "import os\nraise ValueError('not ' + os.environ['API_SECRET'])\n",
+        r"ValueError: not \*{8}",
+    ),
     "sys-exit": Broken("import sys\nsys.exit(3)\n", "raised SystemExit: 3"),
     "os-exit": Broken("import os\nos._exit(3)\n", "the process exited with status 3"),
     "killed": Broken(
@@ -139,24 +143,30 @@ def test_a_developer_sees_what_is_wrong(server, method, kind):
     assert re.search(f"app {name}: .*{broken.step}.*", app["last_spawn_error"])
     assert re.search(broken.says, app["last_spawn_error"])
     assert (app["state"], app["workers"]) == ("backing-off", [])
+    assert SECRET not in app["last_spawn_error"]
 
+    (error_id,) = re.findall(r"Error id <code>(\w+)</code>", text)
+    server.wait_for_log(f"error id: {error_id}; ")
     log = server.wait_for_log(f"spawn failed: app {name}: ")
     told = log[log.index(f"spawn failed: app {name}: ") :]
     assert re.search(broken.says, told)
     assert f"category: {broken.category_by(method)}; " in told
-    assert f"{broken.step} (" in told
+    assert re.search(rf"{broken.step} \(.*\) failed in \d+\.\d{{3}} s", told)
     assert SECRET not in log
 
 
 @pytest.mark.parametrize("kind", BROKEN)
 def test_a_visitor_learns_nothing_but_that_it_does_not_work(server, sites, kind):
-    """No path, no traceback, no environment; an id that is in the log."""
+    """No path, no traceback, no environment; ids that are in the log."""
     name = f"{kind}-production"
     page = server.get(f"/{name}/")
     assert page.status in (500, 503)
     for told in (str(sites[name].root), "Traceback", "File ", "load_app", "shown"):
         assert told not in page.text
     assert not re.search(BROKEN[kind].says, page.text)
+    assert SECRET not in page.text
+    (error_id,) = re.findall(r"Error id: <code>(\w+)</code>", page.text)
+    server.wait_for_log(f"error id: {error_id}; ")
     request_id = page.headers["X-Request-Id"]
     assert f"<code>{request_id}</code>" in page.text
     server.wait_for_log(f"request {request_id} of {name}: {page.status}")
