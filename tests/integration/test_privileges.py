@@ -222,7 +222,7 @@ def test_an_app_gets_nothing_of_roots_environment(ground, monkeypatch):
     site = site_of(OWNER, ground, "who", env={"SHOP_KEY": "of the app"})
     secrets = {
         "ROOTS_KEY": "x",
-        "PYTHONPATH": "/root/lib",
+        "PYTHONPATH": "/no/such/lib",
         "HTTP_PROXY": "http://u:p@h",
     }
     account = pwd.getpwnam(OWNER)
