@@ -90,7 +90,9 @@ def _assemble(settings: Settings, reactor: Any, registry: Registry) -> Parts:
     server = settings.server
     now = time.monotonic
     runtime = RuntimeDir(server.runtime_dir)
-    spawn_server = SpawnServer(reactor, runtime, registry.child_files)
+    spawn_server = SpawnServer(
+        reactor, runtime, registry.child_files, server.spawner_idle_time
+    )
     apps = {app.name: App(app, server, registry, spawn_server) for app in settings.apps}
     pool = Pool(_pool_limits(server))
     driver = Driver(reactor, now, apps, spawn_server)

@@ -93,6 +93,8 @@ class AppSpec:
         and value.
     :ivar log_file: absolute path of the file for what its processes print; ""
         for the server's log.
+    :ivar spawner_max_age: seconds after which a spawner is not used for it any
+        more; 0 for no limit.
     """
 
     name: str
@@ -121,6 +123,7 @@ class AppSpec:
     limits: Tuple[Tuple[str, int], ...] = ()
     no_new_privileges: bool = True
     log_file: str = ""
+    spawner_max_age: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -133,12 +136,15 @@ class SpawnRequest:
         ``("framework", "app")`` both.
     :ivar generation: the app's restart count; spawners of an older
         generation are not used for it.
+    :ivar spawner_idle_time: seconds after which a framework spawner without any
+        app spawner ends; 0 for never.
     """
 
     number: int
     app: AppSpec
     route: Tuple[str, ...] = ()
     generation: int = 0
+    spawner_idle_time: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -179,8 +179,11 @@ class ISpawnToolkit(Interface):
         :returns: as `ISpawner.spawn`.
         """
 
-    def retire(app: str) -> None:
-        """End the app spawners of *app*; its workers go on."""
+    def retire(app: str, below: int | None = None) -> None:
+        """End the app spawners of *app*; its workers go on.
+
+        :param below: only those of generations before this one.
+        """
 
 
 class ISpawnMethod(Interface):

@@ -154,6 +154,7 @@ def _spec(app: AppSettings, server: ServerSettings) -> AppSpec:
         limits=in_effect(app, "limits"),
         no_new_privileges=in_effect(app, "no_new_privileges"),
         log_file=in_effect(app, "log_file"),
+        spawner_max_age=in_effect(app, "spawner_max_age"),
     )
 
 

@@ -105,7 +105,7 @@ class AppSettings:
         Integer(0, 10_000), 0, "idle workers kept beyond the need"
     )
     spawner_max_age: float = setting(
-        Duration(), "0s", "renew an app spawner of this age; 0: never", effective=False
+        Duration(), "0s", "renew spawners of this app at this age; 0: never"
     )
     warmup: tuple[str, ...] = setting(
         TextList(checks.url_path),

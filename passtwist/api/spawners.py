@@ -108,5 +108,5 @@ class _NoToolkit:
     def spawn(self, request: SpawnRequest) -> NoReturn:
         raise AssertionError("a preview spawns nothing")
 
-    def retire(self, app: str) -> None:
+    def retire(self, app: str, below: int | None = None) -> None:
         raise AssertionError("a preview retires nothing")

@@ -150,10 +150,14 @@ class SpawnManager:
             # It is dying: its successor, which starts when it is reaped, gets it.
             self._for_successor.append((body, duplicate(fds)))
 
-    def retire(self, app: str) -> None:
-        """End the app spawners of *app*; without a manager there are none."""
+    def retire(self, app: str, below: int | None = None) -> None:
+        """End the app spawners of *app*; without a manager there are none.
+
+        :param below: only those of generations before this one.
+        """
         if self._channel is not None:
-            self._channel.send("retire", {"app": app}, {})
+            meant = {"app": app} if below is None else {"app": app, "below": below}
+            self._channel.send("retire", meant, {})
 
     def _execute(self, control: int, lifeline: int, output: int) -> int:
         """posix_spawn: cheap however large the controller has become."""

@@ -12,6 +12,7 @@ import os
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 from zope.interface import implementer
 
 from passtwist.api.interfaces import ISpawnerStatus
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from passtwist.spawning.output import Output
 
 
-# Exit statuses that are kept for spawns which ask a moment later.
+# What is kept of those that have ended, for who asks a moment later.
 EXITS_KEPT = 50
 
 
@@ -87,9 +88,12 @@ class SpawnerProcess(Selectable):
 class Spawners:
     """All of them."""
 
+    log = Logger(namespace="passtwist.spawning")
+
     def __init__(self, reactor: Reactor) -> None:
         self._reactor = reactor
         self._all: dict[int, SpawnerProcess] = {}
+        self._ended: dict[int, SpawnerProcess] = {}
         self._closing: Deferred[None] | None = None
         self._exits: dict[int, ExitStatus] = {}
         self._curious: dict[int, list[Deferred[ExitStatus]]] = {}
@@ -118,7 +122,15 @@ class Spawners:
             kept.close()
             return
         self._all[pid] = process
-        self._exits.pop(pid, None)  # of another one that had the number
+        self.log.info(
+            "{kind} spawner of {key} started, pid {pid}",
+            kind=kind,
+            key=process.key,
+            pid=pid,
+        )
+        # Of another one that had the number:
+        self._exits.pop(pid, None)
+        self._ended.pop(pid, None)
 
     def told_exit(self, pid: int, status: ExitStatus) -> None:
         """The manager says how a spawner has ended."""
@@ -153,6 +165,10 @@ class Spawners:
         """The spawner with that pid."""
         return self._all.get(pid)
 
+    def known(self, pid: int) -> SpawnerProcess | None:
+        """The spawner that has that pid, or had it until a moment ago."""
+        return self._all.get(pid) or self._ended.get(pid)
+
     def kill_app(self, app: str) -> None:
         """End the app spawners of *app*."""
         for process in self:
@@ -173,4 +189,7 @@ class Spawners:
 
     def _gone(self, process: SpawnerProcess) -> None:
         self._all.pop(process.pid, None)
+        self._ended[process.pid] = process
+        if len(self._ended) > EXITS_KEPT:
+            del self._ended[next(iter(self._ended))]
         self._check_closed()

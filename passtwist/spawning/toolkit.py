@@ -44,12 +44,17 @@ class SpawnServer:
 
     :param runtime: acquired before `start`.
     :param children: file name to path of the frameworks' child halves.
+    :param spawner_idle_time: the setting, in seconds.
     """
 
     log = Logger(namespace="passtwist.spawning")
 
     def __init__(
-        self, reactor: Reactor, runtime: RuntimeDir, children: Mapping[str, str]
+        self,
+        reactor: Reactor,
+        runtime: RuntimeDir,
+        children: Mapping[str, str],
+        spawner_idle_time: float = 0.0,
     ) -> None:
         self.reactor = reactor
         self.children = Children(reactor)
@@ -59,6 +64,7 @@ class SpawnServer:
         )
         self._runtime = runtime
         self._child_halves = children
+        self._spawner_idle_time = spawner_idle_time
         self._orphans = OrphanReaper(reactor, self.children.__contains__)
         self._outputs: set[Output] = set()
 
@@ -88,6 +94,7 @@ class SpawnServer:
     def spawn(self, request: SpawnRequest) -> Deferred[IWorker]:
         """See `ISpawnToolkit.spawn`."""
         decided = time.monotonic()
+        request = replace(request, spawner_idle_time=self._spawner_idle_time)
         first = self._attempt(request, decided)
 
         def again(failure: Failure) -> Failure | Deferred[Worker]:
@@ -104,9 +111,9 @@ class SpawnServer:
         result: Deferred[IWorker] = first  # type: ignore[assignment]  # a Worker provides it; Deferred is invariant
         return result
 
-    def retire(self, app: str) -> None:
+    def retire(self, app: str, below: int | None = None) -> None:
         """See `ISpawnToolkit.retire`."""
-        self.manager.retire(app)
+        self.manager.retire(app, below)
 
     def manager_pid(self) -> int:
         """See `ISpawnServer.manager_pid`."""
@@ -169,12 +176,14 @@ class SpawnServer:
             return
         code, signal, pid = numbers
         status = ExitStatus(code, signal)
+        known = None
         if pid is not None:
+            known = self.spawner_processes.known(pid)
             self.spawner_processes.told_exit(pid, status)
         self.log.info(
-            "{kind} spawner {pid} of {app} {status}",
+            "{kind} spawner {pid} of {key} {status}",
             kind=body.get("kind"),
-            pid=body.get("pid"),
-            app=body.get("app"),
+            pid=pid,
+            key=known.key if known is not None else body.get("app"),
             status=status.describe(),
         )

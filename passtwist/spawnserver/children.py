@@ -15,6 +15,8 @@ from passtwist.spawnserver.channel import Channel
 
 # A retired layer may be loading its app and not see its channel's end.
 RETIRE_LIMIT = 5.0  # seconds
+# One that is only too old may do so for somebody who waits.
+OLD_LIMIT = 120.0  # seconds
 
 
 class ChildLayer:
@@ -23,6 +25,8 @@ class ChildLayer:
     :ivar kind: ``framework`` or ``app``.
     :ivar app: the app's name; "" for a framework spawner.
     :ivar generation: of the app when it was started.
+    :ivar started_at: CLOCK_MONOTONIC.
+    :ivar max_age: seconds after which it is not used any more; 0 for no limit.
     :ivar kill_at: CLOCK_MONOTONIC at which it is killed if it lives; None
         while it is in service.
     """
@@ -35,6 +39,8 @@ class ChildLayer:
         self.app = app
         self.generation = generation
         self.channel = channel
+        self.started_at = time.monotonic()
+        self.max_age = 0.0
         self.kill_at: Optional[float] = None
         try:
             self.pidfd = os.pidfd_open(pid)
@@ -45,6 +51,16 @@ class ChildLayer:
             os.waitpid(pid, 0)
             channel.close()
             raise
+
+    def limit_age(self, seconds: float) -> None:
+        """Whoever uses it wants it to be no older; the lowest limit holds."""
+        if seconds and not 0 < self.max_age < seconds:
+            self.max_age = seconds
+
+    @property
+    def old_at(self) -> Optional[float]:
+        """CLOCK_MONOTONIC from which on it is too old; None for never."""
+        return self.started_at + self.max_age if self.max_age else None
 
     def kill(self) -> None:
         """End it and whatever it has forked.
@@ -93,12 +109,17 @@ class Children:
         """A new one is in service."""
         self._by_key[key] = child
 
-    def retire(self, is_meant: Callable[[ChildLayer], bool]) -> List[ChildLayer]:
-        """Take those that are meant out of service; they have 5 s to end."""
+    def retire(
+        self, is_meant: Callable[[ChildLayer], bool], within: float = RETIRE_LIMIT
+    ) -> List[ChildLayer]:
+        """Take those that are meant out of service.
+
+        :param within: seconds that they have to end.
+        """
         chosen = [key for key, child in self._by_key.items() if is_meant(child)]
         retired = [self._by_key.pop(key) for key in chosen]
         for child in retired:
-            child.kill_at = time.monotonic() + RETIRE_LIMIT
+            child.kill_at = time.monotonic() + within
         self._leaving.extend(retired)
         return retired
 
@@ -110,10 +131,20 @@ class Children:
         if child in self._leaving:
             self._leaving.remove(child)
 
-    def timeout(self) -> Optional[float]:
-        """Seconds until one is to be killed; None for no such time."""
-        times = [child.kill_at for child in self._leaving if child.kill_at is not None]
-        return max(0.0, min(times) - time.monotonic()) if times else None
+    def next_time(self) -> Optional[float]:
+        """CLOCK_MONOTONIC at which one is to be killed or is too old, or None."""
+        times = [child.kill_at for child in self._leaving]
+        times += [child.old_at for child in self._by_key.values()]
+        return min((at for at in times if at is not None), default=None)
+
+    def retire_old(self) -> List[ChildLayer]:
+        """Take those that are too old out of service."""
+        now = time.monotonic()
+
+        def is_old(child: ChildLayer) -> bool:
+            return child.old_at is not None and child.old_at <= now
+
+        return self.retire(is_old, OLD_LIMIT)
 
     def kill_overdue(self) -> None:
         """Kill those whose time is up."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import socket
+import time
 from typing import Dict, Optional, Tuple
 
 from passtwist.model import APP, FRAMEWORK, SpawnRequest
@@ -38,11 +39,37 @@ class FrameworkSpawner(Layer):
     def __init__(self, above: Channel, lifeline: int, code: str) -> None:
         super().__init__(above, lifeline, code)
         self._is_loaded = False
+        self._idle_time = 0.0
+        # CLOCK_MONOTONIC; None while there are app spawners.
+        self._unused_since: Optional[float] = None
+
+    def next_time(self) -> Optional[float]:
+        """See `Layer.next_time`; also when it was of no use for too long."""
+        if any(self.children):
+            self._unused_since = None
+        elif self._unused_since is None:
+            self._unused_since = time.monotonic()
+        times = [super().next_time()]
+        if self._unused_since is not None and self._idle_time:
+            times.append(self._unused_since + self._idle_time)
+        return min((at for at in times if at is not None), default=None)
+
+    def time_passed(self) -> None:
+        """See `Layer.time_passed`; may end the loop."""
+        super().time_passed()
+        since, now = self._unused_since, time.monotonic()
+        if any(self.children) or since is None or not self._idle_time:
+            return
+        # What came at this very moment is still served.
+        if since + self._idle_time <= now and not self.hear_from_above():
+            self.log("no app has used it for %.0f s; it ends" % (now - since))
+            self.stop()
 
     def refusal(
         self, request: SpawnRequest, journal: Journal
     ) -> Optional[FailedRecord]:
         """Preload the framework, at the first spawn."""
+        self._idle_time = request.spawner_idle_time
         if self._is_loaded:
             return None
         set_title("framework spawner", request.app.framework)

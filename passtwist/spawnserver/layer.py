@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import selectors
 import sys
+import time
 from collections import deque
 from typing import Callable, Deque, Dict, Optional, Tuple
 
@@ -100,12 +101,25 @@ class Layer:
         """
         while self._is_running and not self.has_become():
             self._watch_writing()
-            for key, _ in self._selector.select(self.children.timeout()):
+            for key, _ in self._selector.select(self._timeout()):
                 key.data()
                 if self.has_become():
                     return self.successor
-            self.children.kill_overdue()
+            self.time_passed()
         return self.successor
+
+    def next_time(self) -> Optional[float]:
+        """CLOCK_MONOTONIC at which time alone changes something, or None."""
+        return self.children.next_time()
+
+    def time_passed(self) -> None:
+        """Do what has become due."""
+        self.children.kill_overdue()
+        self._retire_old()
+
+    def _timeout(self) -> Optional[float]:
+        at = self.next_time()
+        return None if at is None else max(0.0, at - time.monotonic())
 
     def has_become(self) -> bool:
         """This is a forked child, and no layer of the parent's kind any more."""
@@ -229,9 +243,14 @@ class Layer:
             # Its end is still to be heard of.
             self._out_of_service(child)
             child = None
+        if child is not None:
+            child.limit_age(request.app.spawner_max_age)
+            self._retire_old()
+            child = self.children.find(key)
         if child is None:
             child = self.start_layer(kind, request, journal, own)
             if child is not None:
+                child.limit_age(request.app.spawner_max_age)
                 self.children.add(key, child)
                 self._watch(child)
         return child
@@ -305,6 +324,16 @@ class Layer:
                 "signal": status.signal,
             },
         )
+
+    def _retire_old(self) -> None:
+        for child in self.children.retire_old():
+            age = time.monotonic() - child.started_at
+            whose = " of " + child.app if child.app else ""
+            self.log(
+                "%s spawner %d%s is %.0f s old; the next spawn makes another"
+                % (child.kind, child.pid, whose, age)
+            )
+            self._stop_listening(child)
 
     def _out_of_service(self, child: ChildLayer) -> None:
         """The next spawn goes to another, even before this one is reaped."""

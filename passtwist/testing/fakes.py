@@ -97,20 +97,23 @@ class FakeToolkit:
     :ivar requests: what was to be spawned, oldest first.
     :ivar spawns: the Deferred that each of them was answered with.
     :ivar retired: the apps whose spawners were let go, oldest first.
+    :ivar below: for each of them, which generations stayed: from this one on.
     """
 
     def __init__(self) -> None:
         self.requests: list[SpawnRequest] = []
         self.spawns: list[Deferred[IWorker]] = []
         self.retired: list[str] = []
+        self.below: list[int | None] = []
 
     def spawn(self, request: SpawnRequest) -> Deferred[IWorker]:
         self.requests.append(request)
         self.spawns.append(Deferred())
         return self.spawns[-1]
 
-    def retire(self, app: str) -> None:
+    def retire(self, app: str, below: int | None = None) -> None:
         self.retired.append(app)
+        self.below.append(below)
 
 
 verifyClass(ISession, FakeSession)

@@ -142,6 +142,7 @@ def spawn_request_from_body(body: Mapping[str, Any]) -> SpawnRequest:
             app=AppSpec(**app),
             route=tuple(body["route"]),
             generation=int(body["generation"]),
+            spawner_idle_time=float(body["spawner_idle_time"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise BadFrame("not a spawn request: %r" % (error,)) from None

@@ -62,7 +62,7 @@ class Toolkit:
         self.spawns.append(Deferred())
         return self.spawns[-1]
 
-    def retire(self, app):
+    def retire(self, app, below=None):
         self.asked.append(f"retire {app}")
 
     def routes(self) -> list[object]:

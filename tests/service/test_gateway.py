@@ -44,7 +44,7 @@ class PlayedToolkit:
     def __init__(self):
         self.retired = []
 
-    def retire(self, app):
+    def retire(self, app, below=None):
         self.retired.append(app)
 
 

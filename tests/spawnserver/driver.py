@@ -310,10 +310,10 @@ class Driver:
         os.close(self.lifeline)
         self.start_manager()
 
-    def spawn(self, app, route=(), generation=0):
+    def spawn(self, app, route=(), generation=0, **fields):
         """Send a spawn down."""
         self._numbers += 1
-        request = SpawnRequest(self._numbers, app, tuple(route), generation)
+        request = SpawnRequest(self._numbers, app, tuple(route), generation, **fields)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         path = str(self.folder / f"{self._numbers}.sock")
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -30,6 +30,7 @@ APPS = st.builds(
     user=TEXT,
     uid=st.integers(-1, 2**32 - 2),
     groups=st.lists(st.integers(0, 2**32 - 2), max_size=3).map(tuple),
+    spawner_max_age=st.floats(0, 1e6),
     limits=st.lists(st.tuples(TEXT, st.integers(0, 2**63)), max_size=3).map(tuple),
 )
 REQUESTS = st.builds(
@@ -38,6 +39,7 @@ REQUESTS = st.builds(
     app=APPS,
     route=st.sampled_from([(), ("app",), ("framework", "app")]),
     generation=st.integers(0, 1000),
+    spawner_idle_time=st.floats(0, 1e6),
 )
 
 
