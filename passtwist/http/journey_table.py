@@ -46,7 +46,8 @@ def _row(step: Step, begin: float, span: float) -> Tag:
         step.state,
         "" if step.seconds is None else f"{step.seconds:.3f} s",
     )
-    left = (step.begun_at - begin) / span * 100
+    # At the very end there is room for the least that can be seen.
+    left = min((step.begun_at - begin) / span * 100, 98.0)
     width = (step.seconds or 0.0) / span * 100
     bar = tags.i(style=f"margin-left:{left:.2f}%;width:{width:.2f}%")
     return tags.tr(

@@ -50,8 +50,8 @@ th,td{padding:.28rem .9rem .28rem 0;text-align:left;vertical-align:top}
 th{color:var(--dim);font-weight:500;border-bottom:1px solid var(--line)}
 .journey td{white-space:nowrap;font-variant-numeric:tabular-nums}
 .journey td:nth-child(5),.journey th:nth-child(5){text-align:right}
-.journey .bar{width:40%;min-width:9rem;padding-right:0;vertical-align:middle}
-.bar i{display:block;height:.6rem;min-width:3px;border-radius:3px;background:var(--bar)}
+.journey .bar{width:40%;min-width:5rem;padding-right:0;vertical-align:middle}
+.bar i{display:block;height:.6rem;min-width:2px;border-radius:3px;background:var(--bar)}
 tr.done td:nth-child(4){color:var(--good)}
 tr.failed td{color:var(--bad);font-weight:700}
 tr.failed .bar i{background:var(--bad)}
@@ -60,5 +60,6 @@ td.path{overflow-wrap:anywhere}
 details{margin:.6rem 0 0}
 summary{cursor:pointer;color:var(--dim)}
 footer{color:var(--dim);font-size:.9rem}
-@media(max-width:40rem){.facts th{width:7rem}h1{font-size:1.5rem}}
+@media(max-width:48rem){th,td{padding-right:.6rem}
+.facts th{width:7rem}h1{font-size:1.5rem}}
 """
