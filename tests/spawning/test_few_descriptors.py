@@ -95,7 +95,7 @@ async def test_a_process_that_cannot_be_prepared_does_not_become_a_second_manage
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (100, hard))
     with pytest.raises(SpawnError):
         await spawn_server.spawn(SpawnRequest(1, make_spec(), route))
-    mark = spawn_server.socket_path(1).replace("sockets/w1", "code/bootstrap.py")
+    mark = spawn_server.socket_path(1).replace("sockets/w1", "code")
     await come_about(lambda: processes_with(mark) == [pid], "one manager")
 
 
