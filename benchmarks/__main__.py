@@ -80,12 +80,14 @@ def measured(options: argparse.Namespace) -> Results:
 
 def take(bench: Bench, measure: Measure) -> None:
     """One measure; if the measure itself breaks, the others are still worth it."""
+    begin = time.monotonic()
     try:
         measure.take(bench)
     except Exception as error:  # noqa: BLE001  # it is shown, recorded, and the status tells
         traceback.print_exc()
         why = f"the measure itself broke: {error!r}"
         bench.absent(measure, "", "", "failed", why)
+    say(f"{measure.name}: {time.monotonic() - begin:.0f} s")
 
 
 def publish(results: Results, folder: Path | None, whole: bool) -> None:

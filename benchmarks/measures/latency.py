@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.load.open_loop import Kind, Outcome, Plan, put_on
 from benchmarks.measures.base import Bench, Measure
-from benchmarks.measures.mixed import rounds_of
+from benchmarks.measures.mixed import is_common, rounds_of
 from benchmarks.measures.throughput import serves_differently
 from benchmarks.results import Column
 from benchmarks.sites import case
@@ -69,7 +69,7 @@ class Latency(Measure):
             self,
             name,
             bench.site(asked.site),
-            bench.select(is_plain),
+            bench.select(is_common),
             WORKER_COUNT,
             ROUNDS,
             rounds_of(Plan("", kinds, SECONDS[name], rate, patience=PATIENCE), figures),

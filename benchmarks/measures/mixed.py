@@ -58,7 +58,7 @@ class Mixed(Measure):
         take_turns(
             self,
             bench,
-            bench.select(serves_differently),
+            bench.select(is_common),
             OPEN_WORKERS,
             rounds=3,
             turn=rounds_of(plan, self.figures),

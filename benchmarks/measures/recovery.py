@@ -50,7 +50,7 @@ class Recovery(Measure):
             bench.site("wsgi"),
             bench.select(has_workers),
             WORKER_COUNT,
-            1 if bench.quick else 3,
+            1 if bench.quick else 2,
             turn=after_a_kill,
             warm_up=Running.workers,
         )

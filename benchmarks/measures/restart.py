@@ -50,7 +50,7 @@ class Restart(Measure):
             bench.site("wsgi"),
             bench.select(runs_differently),
             WORKER_COUNT,
-            1 if bench.quick else 3,
+            1 if bench.quick else 2,
             turn=restarted,
             warm_up=Running.workers,
         )
