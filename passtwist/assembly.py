@@ -106,6 +106,8 @@ def _assemble(settings: Settings, reactor: Any, registry: Registry) -> Parts:
         pool, apps, driver.workers, spawn_server, memory, now, server.runtime_dir
     )
     report = MemoryReport(memory, status, spawn_server)
+    admin = AdminServer(reactor, status.page, report.page)
+    runtime.when_made_anew.append(admin.restart)
     return Parts(
         reactor=reactor,
         listeners=Listeners(reactor, server.listen, front_end),
@@ -116,7 +118,7 @@ def _assemble(settings: Settings, reactor: Any, registry: Registry) -> Parts:
         apps=apps,
         spawn_server=spawn_server,
         runtime=runtime,
-        admin=AdminServer(reactor, status.page, report.page),
+        admin=admin,
         memory=memory,
         status=status,
     )

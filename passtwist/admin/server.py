@@ -9,11 +9,15 @@ nothing else has to be asked.  Never TCP.
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any, cast
 
+from twisted.internet import tcp
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import UNIXServerEndpoint
+from twisted.internet.main import CONNECTION_DONE
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.web.pages import notFound
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
@@ -22,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from twisted.internet.interfaces import IListeningPort
-    from twisted.python.failure import Failure
     from twisted.web.http import Request as HTTPRequest
     from twisted.web.server import Request
 
@@ -101,20 +104,47 @@ class AdminServer:
         # Who polls the status must not fill the log with it.
         self._site.log = _log_nothing  # type: ignore[method-assign]  # as Twisted means it
         self._port: IListeningPort | None = None
+        self._path = ""
+        self._file: tuple[int, int] | None = None
 
     def start(self, path: str) -> None:
         """Listen at *path*."""
+        self._path = path
         endpoint = UNIXServerEndpoint(self._reactor, path, mode=0o600)
         endpoint.listen(self._site).addCallback(self._listening)
 
     def stop(self) -> None:
         """Listen no more.  Harmless when not listening."""
         port, self._port = self._port, None
-        if port is not None:
+        if port is None:
+            return
+        if self._file == _identity(self._path):
             port.stopListening()
+            return
+        # Twisted would remove whatever has the name now: nothing, or the socket of
+        # a server that has made the folder anew.
+        assert isinstance(port, tcp.Port)
+        port.stopReading()
+        tcp.Port.connectionLost(port, Failure(CONNECTION_DONE))
+
+    def restart(self) -> None:
+        """Listen anew, when somebody has removed the socket."""
+        if self._port is not None and self._file != _identity(self._path):
+            self.stop()
+            self.start(self._path)
 
     def _listening(self, port: IListeningPort) -> None:
         self._port = port
+        self._file = _identity(self._path)
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Which file has that name, None for none."""
+    try:
+        found = os.stat(path, follow_symlinks=False)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _as_json(page: object) -> bytes:

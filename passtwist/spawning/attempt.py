@@ -36,6 +36,7 @@ from passtwist.spawning.child import Child, Children, NotOurChild
 from passtwist.spawning.descriptors import SpawnDescriptors, make
 from passtwist.spawning.failure import advice_on_timeout, masker, outer_scene
 from passtwist.spawning.handshake import Handshake
+from passtwist.spawning.hang import HangWatch, Holder, SpawnerHung, patience_for
 from passtwist.spawning.journey import Journey
 from passtwist.spawning.output import Output
 from passtwist.spawning.worker import Worker
@@ -50,6 +51,7 @@ from passtwist.wire.journey import (
 
 if TYPE_CHECKING:
     from passtwist.api.reactors import Reactor
+    from passtwist.spawning.manager import SpawnManager
     from passtwist.spawning.spawners import SpawnerProcess, Spawners
 
 _log = Logger(namespace="passtwist.spawning")
@@ -69,6 +71,7 @@ class Ground(Protocol):
     reactor: Reactor
     children: Children
     spawner_processes: Spawners
+    manager: SpawnManager
 
     def socket_path(self, number: int) -> str:
         """Where the worker's listening socket goes."""
@@ -100,6 +103,7 @@ class Attempt:
         # A spawner that this spawn has started and that has not come to fork.
         self._starting: SpawnerProcess | None = None
         self._exit_told: Deferred[ExitStatus] | None = None
+        self._watch = HangWatch(ground, request, self.journey, self._hangs)
         self._timers = [
             ground.reactor.callLater(request.app.start_timeout, self._timed_out)
         ]
@@ -122,9 +126,11 @@ class Attempt:
             self._fail(SYSTEM, str(error))
             return
         self._descriptors.close_sent()
+        self._watch.start(self._handshake)
 
     def record_came(self, record: Record) -> None:
         """A process of the spawn says something."""
+        self._watch.heard()
         if isinstance(record, StepRecord):
             self.journey.add(record)
         elif isinstance(record, StartedRecord):
@@ -138,6 +144,7 @@ class Attempt:
 
     def handshake_broke(self, error: BadFrame | None) -> None:
         """Everybody who held the spawn is gone, or one wrote nonsense."""
+        self._watch.stop()
         if error is not None:
             self._fail(APP_ERROR, f"something wrote to the handshake socket: {error}")
             return
@@ -175,8 +182,13 @@ class Attempt:
                 record.who, record.pid, self._request, kept, output
             )
             self._starting = self._ground.spawner_processes.find(record.pid)
+            if record.who == APP and FRAMEWORK in self._request.route:
+                self._ground.spawner_processes.forked(FRAMEWORK, self._request)
             return
         self._starting = None
+        for layer in self._request.route[-1:]:
+            self._ground.spawner_processes.forked(layer, self._request)
+        self._watch.stop()
         try:
             self._child = self._ground.children.adopt(record.pid, self._expected_uid())
         except NotOurChild as error:
@@ -279,6 +291,14 @@ class Attempt:
             "Does the app, or a library of it, end the process by itself?",
         )
 
+    def _hangs(self, holder: Holder) -> None:
+        self._fail(
+            LAYER_DIED,
+            f"{holder.who} held the spawn for {patience_for(self._request):g} s and "
+            "did nothing, so it was ended",
+            kind=SpawnerHung if holder.is_spawner else SpawnError,
+        )
+
     def _closed_handshake(self) -> None:
         self._fail(
             APP_ERROR,
@@ -311,6 +331,7 @@ class Attempt:
         advice: str = "",
         detail: str = "",
         scene: Scene | None = None,
+        kind: type[SpawnError] = SpawnError,
     ) -> None:
         if self.done.called:
             return
@@ -323,7 +344,7 @@ class Attempt:
         # What the processes of the app say is masked already; their output is not.
         mask = masker(app)
         self.done.errback(
-            SpawnError(
+            kind(
                 category,
                 mask(summary),
                 mask(advice),
@@ -355,6 +376,7 @@ class Attempt:
             self._descriptors.close()
 
     def _stop_timers(self) -> None:
+        self._watch.stop()
         for timer in self._timers:
             if timer.active():
                 timer.cancel()

@@ -1,6 +1,6 @@
 """Fill RUNTIME_DIR/code with what the processes below the controller run.
 
-Runs in: the controller, once at start.
+Runs in: the controller, at start, and again if somebody has removed them.
 
 They run it in the app's interpreter, where passtwist is not installed, and
 maybe as a user who can't read our own tree; so the standard-library-only half
@@ -24,12 +24,13 @@ PACKAGES = ("wire", "worker", "spawnserver")
 BOOTSTRAP = "bootstrap.py"
 
 
-def fill(code: Path, children: Mapping[str, str]) -> None:
+def fill(code: Path, children: Mapping[str, str]) -> tuple[str, ...]:
     """Make the folder *code*.
 
     :param code: must not exist.
     :param children: file name in ``code/frameworks`` to the absolute path of
         a framework's child half.
+    :returns: what is in it now, to be looked for later: somebody may tidy up.
     :raises StartupError: a child half can't be read.
     """
     target = code / "passtwist"
@@ -52,5 +53,7 @@ def fill(code: Path, children: Mapping[str, str]) -> None:
             ) from error
     # Whatever the umask (a daemon's is 077): the app's user must read it, and
     # nobody but us may write.
-    for entry in (code, *code.rglob("*")):
+    entries = (code, *code.rglob("*"))
+    for entry in entries:
         entry.chmod(0o755 if entry.is_dir() else 0o644)
+    return tuple(map(str, entries))

@@ -131,6 +131,13 @@ class SpawnManager:
         self._release()
         return gone
 
+    def kill(self) -> None:
+        """End one that hangs; another is started at once."""
+        if self._channel is not None:
+            # What is sent from now on is for the other one.
+            self._channel.close()
+            self._lost()
+
     def ensure_alive(self) -> None:
         """Notice a death that the reactor has not told us of yet."""
         if self._child is not None:

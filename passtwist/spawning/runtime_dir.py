@@ -15,8 +15,12 @@ import os
 import shutil
 import stat
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from passtwist.errors import StartupError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # Linux limits sun_path to 108 bytes with the final NUL.  The longest name
 # below the folder is "sockets/w" and a worker's number; ten digits of it last
@@ -38,6 +42,8 @@ class RuntimeDir:
         self.sockets = self.path / "sockets"
         self._admin_socket = self.path / "admin.sock"
         self._lock: int | None = None
+        # Called when the folder had to be made anew.
+        self.when_made_anew: list[Callable[[], None]] = []
 
     def hand_over(self, uid: int, gid: int) -> None:
         """Make it, as root, for the user that root will be left for.
@@ -81,11 +87,7 @@ class RuntimeDir:
             self.path.chmod(0o711)
             self._take_lock()
             self._sweep()
-            self.sockets.mkdir(mode=0o700)
-            # mkdir's mode is cut by the umask, which a daemon has at 077; the
-            # reverse could not happen, but what must hold is said outright.
-            self.sockets.chmod(0o700)
-            (self.path / "pid").write_text(f"{os.getpid()}\n")
+            self._fill()
         except OSError as error:
             self.release()
             raise StartupError(
@@ -93,11 +95,58 @@ class RuntimeDir:
                 "runtime_dir to a folder that this user may write"
             ) from error
 
+    def restore(self) -> list[str]:
+        """Make anew what somebody has removed while we run, but for ``code/``.
+
+        :returns: what was missing.
+        :raises OSError: it can't be made.
+        :raises StartupError: another server runs there by now.
+        """
+        missing = []
+        if not self._has_our_lock():
+            missing.append(str(self.path))
+            self._make_anew()
+        elif not self.sockets.is_dir():
+            missing.append(str(self.sockets))
+            self._fill()
+        return missing
+
+    def _make_anew(self) -> None:
+        self.path.mkdir(mode=0o711, parents=True, exist_ok=True)
+        self._refuse_foreign()
+        self._refuse_others_folders()
+        self.path.chmod(0o711)
+        old = self._lock
+        try:
+            self._take_lock()
+        except BaseException:
+            self._lock = old
+            raise
+        if old is not None:
+            os.close(old)
+        self._sweep()
+        self._fill()
+        for call in self.when_made_anew:
+            call()
+
+    def _has_our_lock(self) -> bool:
+        """Whether the folder is still the one that we have locked."""
+        if self._lock is None:
+            return False
+        ours = os.fstat(self._lock)
+        try:
+            found = os.stat(self.path / "lock", follow_symlinks=False)
+        except OSError:
+            return False
+        return (ours.st_dev, ours.st_ino) == (found.st_dev, found.st_ino)
+
     def release(self) -> None:
         """Empty and unlock it.  Harmless when it was never acquired."""
         if self._lock is None:
             return
         try:
+            if not self._has_our_lock():
+                raise FileNotFoundError  # another server's may have its name
             self._sweep()
             for name in ("pid", "lock"):
                 (self.path / name).unlink(missing_ok=True)
@@ -141,6 +190,13 @@ class RuntimeDir:
                     "another in its place; set runtime_dir to a folder in which only "
                     "root may write, as /run/passtwist"
                 )
+
+    def _fill(self) -> None:
+        self.sockets.mkdir(mode=0o700)
+        # mkdir's mode is cut by the umask, which a daemon has at 077; the
+        # reverse could not happen, but what must hold is said outright.
+        self.sockets.chmod(0o700)
+        (self.path / "pid").write_text(f"{os.getpid()}\n")
 
     def _take_lock(self) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW

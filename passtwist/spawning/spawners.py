@@ -40,6 +40,7 @@ class SpawnerProcess(Selectable):
     :ivar kind: ``framework`` or ``app``.
     :ivar key: what it is for: the framework's key, or the app's name.
     :ivar app: the app that it was started for.
+    :ivar has_forked: it has done what it is for, so it has loaded what it loads.
     :raises OSError: there is no such process any more.
     """
 
@@ -61,6 +62,8 @@ class SpawnerProcess(Selectable):
         self.generation = request.generation
         self.started_at = reactor.seconds()
         self.output = output
+        self.has_forked = False
+        self._use = self._use_of(request)
         self._kept = kept
         self._on_gone = on_gone
         reactor.addReader(self)
@@ -69,6 +72,16 @@ class SpawnerProcess(Selectable):
     def age(self) -> float:
         """Seconds since it was started."""
         return self._reactor.seconds() - self.started_at
+
+    def is_for(self, request: SpawnRequest) -> bool:
+        """Whether *request* may have gone through it."""
+        return self._use_of(request) == self._use
+
+    def _use_of(self, request: SpawnRequest) -> tuple[object, ...]:
+        app = request.app
+        if self.kind == APP:
+            return (app.name, request.generation)
+        return (app.framework_key, app.python, app.uid)
 
     def kill(self) -> None:
         """End it: the kernel does, when its lifeline closes."""
@@ -168,6 +181,12 @@ class Spawners:
     def known(self, pid: int) -> SpawnerProcess | None:
         """The spawner that has that pid, or had it until a moment ago."""
         return self._all.get(pid) or self._ended.get(pid)
+
+    def forked(self, kind: str, request: SpawnRequest) -> None:
+        """A process was started by the spawner of *kind* for *request*."""
+        for process in self._all.values():
+            if process.kind == kind and process.is_for(request):
+                process.has_forked = True
 
     def kill_app(self, app: str) -> None:
         """End the app spawners of *app*."""

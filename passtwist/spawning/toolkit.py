@@ -5,6 +5,8 @@ Runs in: the controller.
 
 from __future__ import annotations
 
+import os
+import shutil
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -14,11 +16,13 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from passtwist.api.interfaces import ISpawnServer
+from passtwist.api.spawners import CONSERVATIVE
 from passtwist.errors import FrameTooLarge, SpawnError, StartupError
 from passtwist.model import APP_ERROR, LAYER_DIED, SYSTEM, ExitStatus
 from passtwist.spawning import code_folder
 from passtwist.spawning.attempt import Attempt
 from passtwist.spawning.child import Children
+from passtwist.spawning.hang import SpawnerHung
 from passtwist.spawning.manager import SpawnManager
 from passtwist.spawning.spawners import Spawners
 from passtwist.spawning.subreaper import OrphanReaper
@@ -66,6 +70,7 @@ class SpawnServer:
         self._child_halves = children
         self._spawner_idle_time = spawner_idle_time
         self._orphans = OrphanReaper(reactor, self.children.__contains__)
+        self._code_files: tuple[str, ...] = ()
         self._outputs: set[Output] = set()
 
     def start(self) -> None:
@@ -73,7 +78,7 @@ class SpawnServer:
 
         :raises StartupError: one of these can't be done.
         """
-        code_folder.fill(self._runtime.code, self._child_halves)
+        self._code_files = code_folder.fill(self._runtime.code, self._child_halves)
         self._orphans.start()
         try:
             self.manager.start()
@@ -104,6 +109,10 @@ class SpawnServer:
             self.log.warn("{error}; trying once more", error=error)
             left = request.app.start_timeout - (time.monotonic() - decided)
             app = replace(request.app, start_timeout=max(1.0, left))
+            if isinstance(error, SpawnerHung):
+                # Another spawner may hang for the same reason.
+                alone = replace(request, app=app, route=())
+                return self._attempt(alone, decided).addCallback(_label)
             return self._attempt(replace(request, app=app), decided)
 
         first.addErrback(again)
@@ -144,7 +153,31 @@ class SpawnServer:
         self._outputs.clear()
         self._orphans.stop()
 
+    def _restore(self) -> None:
+        """Make anew what has been removed from the runtime directory.
+
+        :raises OSError: it can't be made.
+        :raises StartupError: likewise, or another server uses the folder now.
+        """
+        code = self._runtime.code
+        missing = self._runtime.restore()
+        if not all(map(os.path.exists, self._code_files)):
+            missing.append(str(code))
+            shutil.rmtree(code, ignore_errors=True)
+            self._code_files = code_folder.fill(code, self._child_halves)
+        if missing:
+            self.log.warn(
+                "{missing}: removed, whole or in part, while the server runs; made "
+                "anew.  Is it in a folder that is tidied up?",
+                missing=", ".join(missing),
+            )
+
     def _attempt(self, request: SpawnRequest, decided: float) -> Deferred[Worker]:
+        try:
+            self._restore()
+        except (OSError, StartupError) as error:
+            text = f"app {request.app.name}: the runtime directory is gone: {error}"
+            return fail(SpawnError(SYSTEM, text))
         attempt = Attempt(self, request, decided)
         try:
             attempt.begin()
@@ -187,3 +220,9 @@ class SpawnServer:
             key=known.key if known is not None else body.get("app"),
             status=status.describe(),
         )
+
+
+def _label(worker: Worker) -> Worker:
+    """It did not come by the method that was asked for."""
+    worker.spawn_method = CONSERVATIVE
+    return worker
