@@ -30,7 +30,6 @@ class Amount:
 
     rounds: int
     seconds: int
-    warm_up: int = 1
 
 
 class Measure(ABC):

@@ -49,6 +49,9 @@ class Memory(Measure):
     cases = (("2", "2 workers"), ("8", "8 workers"), ("32", "32 workers"))
 
     def take(self, bench: Bench) -> None:
+        for server in bench.select(lambda one: one.one_process):
+            why = "it has one process, and nothing to share"
+            bench.absent(self, "", server.name, "none", why)
         site = bench.site("django")
         read_once(site)
         once = with_immortal(bench.select(comes_once))
@@ -116,5 +119,6 @@ def with_immortal(servers: list[Server]) -> list[Server]:
 
 
 def comes_once(server: Server) -> bool:
-    """One of each way that processes come to be."""
-    return runs_differently(server) and "gthread" not in server.name
+    """One of each way that worker processes come to be."""
+    alike = "gthread" in server.name or server.name == "passenger apache"
+    return runs_differently(server) and not alike and not server.one_process

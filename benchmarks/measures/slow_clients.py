@@ -101,9 +101,17 @@ def beside_slow_ones(
 
 
 def fronted(servers: Iterable[Server]) -> list[Server]:
-    """Each once, as its documentation wants it to meet slow clients."""
+    """Each once, as its documentation wants it to meet slow clients.
+
+    Behind a proxy it is the proxy that meets them: one of a family is enough.
+    """
     found: dict[str, Server] = {}
+    behind_one: set[str] = set()
     for one in servers:
-        server = BehindNginx(one) if one.needs_proxy else one
-        found.setdefault(server.name, server)
+        if not one.needs_proxy:
+            found.setdefault(one.name, one)
+        elif one.family not in behind_one:
+            behind_one.add(one.family)
+            server = BehindNginx(one)
+            found.setdefault(server.name, server)
     return list(found.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchmarks.load.open_loop import Kind, Plan, put_on
 from benchmarks.load.wrk import wrk
 from benchmarks.measures.base import Amount, Bench, Measure
 from benchmarks.processes import cpu_seconds
@@ -49,7 +50,7 @@ class Throughput(Measure):
 
         def warm_up(running: Running) -> None:
             running.workers()
-            load_of(running, case, amount.warm_up)
+            put_on(Plan(running.url, (Kind("warm-up", case.path),), 0.3))
 
         bench.interleave(
             self,
@@ -84,14 +85,14 @@ def load_of(running: Running, case: Case, seconds: int) -> dict[str, float]:
 
 
 def is_measured(server: Server, case: str) -> bool:
-    """All for hello world; threads of peers for the page only.
+    """All for hello world, one of each kind for the rest.
 
     There are twenty of them, and all of it is to take less than twenty minutes.
     """
     if case == "hello":
         return True
     plain = server.threads == 1 or server.one_process or server.family == "passtwist"
-    return serves_differently(server) and (plain or case == "rows")
+    return serves_differently(server) and plain
 
 
 def serves_differently(server: Server) -> bool:
