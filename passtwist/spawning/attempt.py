@@ -221,6 +221,9 @@ class Attempt:
             tuple(self._findings),
         )
         self._stop_timers()
+        # The worker's from now on.  We are in a cycle with our Deferred, and what
+        # is held here would stay open until somebody collects garbage.
+        self._descriptors = self._child = None
         self.done.callback(worker)
 
     def _found(self, record: FindingRecord) -> None:
@@ -374,6 +377,7 @@ class Attempt:
             self._child.kill()
         if self._descriptors is not None:
             self._descriptors.close()
+            self._descriptors = None
 
     def _stop_timers(self) -> None:
         self._watch.stop()

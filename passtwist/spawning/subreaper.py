@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from twisted.internet import process
@@ -42,10 +44,15 @@ def set_subreaper(on: bool) -> None:
         raise StartupError(f"prctl(PR_SET_CHILD_SUBREAPER): {os.strerror(code)}")
 
 
-def reap_orphans(is_waited_for: Callable[[int], bool]) -> None:
+def reap_orphans(
+    is_waited_for: Callable[[int], bool],
+    is_spawner: Callable[[int], bool] = lambda _: False,
+) -> None:
     """Reap zombies that came to us when their parents died.
 
     :param is_waited_for: true for pids that somebody else reaps.
+    :param is_spawner: true for pids of spawners; what their apps have forked ends
+        with them, as if the layer above had lived to see to it.
 
     All that is ours below us starts a session of its own, so an orphan's
     session is never the controller's, while what Twisted or a plugin starts
@@ -64,6 +71,9 @@ def reap_orphans(is_waited_for: Callable[[int], bool]) -> None:
         try:
             if os.getsid(found.si_pid) == ours or is_waited_for(found.si_pid):
                 return
+            if is_spawner(found.si_pid) and os.getpgid(found.si_pid) == found.si_pid:
+                # Not reaped yet, so the number is nobody else's.
+                os.killpg(found.si_pid, signal.SIGKILL)
             os.waitid(os.P_PID, found.si_pid, os.WEXITED | os.WNOHANG)
         except (ProcessLookupError, ChildProcessError):
             continue
@@ -72,9 +82,14 @@ def reap_orphans(is_waited_for: Callable[[int], bool]) -> None:
 class OrphanReaper:
     """Sweeps once a second while started."""
 
-    def __init__(self, reactor: Reactor, is_waited_for: Callable[[int], bool]) -> None:
-        self._is_waited_for = is_waited_for
-        self._loop = LoopingCall(reap_orphans, is_waited_for)
+    def __init__(
+        self,
+        reactor: Reactor,
+        is_waited_for: Callable[[int], bool],
+        is_spawner: Callable[[int], bool],
+    ) -> None:
+        self._sweep = partial(reap_orphans, is_waited_for, is_spawner)
+        self._loop = LoopingCall(self._sweep)
         self._loop.clock = cast("IReactorTime", reactor)
 
     def start(self) -> None:
@@ -86,5 +101,5 @@ class OrphanReaper:
         """Sweep once more and cease.  Harmless when not started."""
         if self._loop.running:
             self._loop.stop()
-            reap_orphans(self._is_waited_for)
+            self._sweep()
             set_subreaper(False)

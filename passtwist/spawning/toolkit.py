@@ -69,7 +69,11 @@ class SpawnServer:
         self._runtime = runtime
         self._child_halves = children
         self._spawner_idle_time = spawner_idle_time
-        self._orphans = OrphanReaper(reactor, self.children.__contains__)
+        self._orphans = OrphanReaper(
+            reactor,
+            self.children.__contains__,
+            lambda pid: self.spawner_processes.known(pid) is not None,
+        )
         self._code_files: tuple[str, ...] = ()
         self._outputs: set[Output] = set()
 
