@@ -254,7 +254,9 @@ def test_a_django_project_without_settings_says_what_to_set(driver, shop):
     spawn.wait()
     assert "ImproperlyConfigured" in spawn.failure.summary
     assert spawn.failure.advice == (
-        "Are the app's settings named, and its environment variables set?"
+        "DJANGO_SETTINGS_MODULE is not set.  Let the app's wsgi.py set it, as "
+        "startproject writes it, or set it for the app:  "
+        'env = { DJANGO_SETTINGS_MODULE = "mysite.settings" }'
     )
 
 
