@@ -171,7 +171,8 @@ class Staffing:
         if group.keeps_spares:
             if surplus and group not in self.keepers.listed:
                 self.keepers.enlist(group)
-            self._upkeep.arm(group, now)
+            if surplus and len(group.idle) > group.limits.spare_workers:
+                self._upkeep.arm(group, now)
         elif surplus and group not in self.surplus.listed:
             self.surplus.enlist(group)
             self._arm_retirement(now)

@@ -141,15 +141,27 @@ def test_a_connect_to_a_dead_worker_is_refused(driver, hello):
         spawn.connect()
 
 
+def settled_descriptors(pids):
+    """What they have open, read twice: a worker is ready before its spawner is done."""
+    seen = [None]
+
+    def is_the_same():
+        seen.append([sorted(descriptors_of(pid)) for pid in pids])
+        return seen[-1] == seen[-2]
+
+    until(is_the_same, "no change of open descriptors")
+    return seen[-1]
+
+
 def test_fifty_spawns_leave_no_descriptor_in_any_layer(driver, hello):
     """Nor in the workers: each has its own and nothing else."""
     first = driver.spawn(hello, BOTH)
     first.ready()
     layers = (driver.manager, first.pid(FRAMEWORK), first.pid(APP))
-    before = [sorted(descriptors_of(pid)) for pid in layers]
+    before = settled_descriptors(layers)
     spawns = [driver.spawn(hello, BOTH) for _ in range(50)]
     workers = [spawn.ready() for spawn in spawns]
-    assert [sorted(descriptors_of(pid)) for pid in layers] == before
+    assert settled_descriptors(layers) == before
     last = descriptors_of(workers[-1])
     kinds = sorted(target.partition(":")[0] for target in last.values())
     # Standard streams, lifeline, listener, and mmap's own of the scoreboard.
