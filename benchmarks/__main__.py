@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from benchmarks.measures import Measure
     from benchmarks.servers import Server
 
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 RESULTS = Path(__file__).resolve().parent / "results"
 EVERY = every_measure()
 
@@ -52,7 +53,7 @@ def main(words: Sequence[str] | None = None) -> int:
         publish(loaded(options.render), options.into, whole=False)
         return 0
     # So that servers are stopped when the benchmark is.
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in ENDING:
         signal.signal(number, leave)
     results = measured(options)
     part = options.measure or options.server
@@ -62,10 +63,13 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def measured(options: argparse.Namespace) -> Results:
     """Take all measures that are asked for."""
-    if not shutil.which("wrk"):
-        give_up("wrk makes the load and is not installed: apt-get install wrk")
     servers = selected_servers(options.server, options.quick)
     measures = selected_measures(options.measure, options.quick)
+    if any(one.name == "throughput" for one in measures) and not shutil.which("wrk"):
+        give_up(
+            "wrk makes the load of throughput and is not installed: apt-get install "
+            "wrk, or take other measures with --measure"
+        )
     begin = time.monotonic()
     with scratch() as folder:
         bench = Bench(servers, options.quick, folder)
@@ -174,7 +178,9 @@ def give_up(why: str) -> NoReturn:
 
 
 def leave(number: int, frame: FrameType | None) -> NoReturn:
-    """End through all `finally`."""
+    """End through all `finally`; a second signal must not interrupt that."""
+    for each in ENDING:
+        signal.signal(each, signal.SIG_IGN)
     raise SystemExit(128 + number)
 
 

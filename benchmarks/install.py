@@ -75,7 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     quick = parser.parse_args(arguments).quick
     # As Control-C does: what is being installed is ended or waited for.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     for source, packages in ((Debian(), debian_packages()), (Pypi(), PYPI_PACKAGES)):
         install(source, [one.name for one in packages if one.quick or not quick])
     why_not = without_load()

@@ -80,9 +80,15 @@ def cpu_seconds(pids: Iterable[int]) -> float:
 
 
 def memory(pid: int) -> Memory:
-    """From smaps_rollup; nothing for a process that has gone."""
+    """From smaps_rollup; nothing for a process that has gone.
+
+    :raises PermissionError: another user's, and we may not trace it: that is no
+        figure, and nought would be a wrong one.
+    """
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    except PermissionError:
+        raise
     except (OSError, IndexError):
         return NOTHING
     sizes: dict[str, int] = {}
@@ -105,7 +111,8 @@ def _stat(pid: int) -> list[str]:
     """The fields of /proc/PID/stat from the third, the state, on; none if gone."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
+    except OSError:
+        # Gone, or hidden from us.
         return []
     return text.rpartition(")")[2].split()
 

@@ -11,9 +11,9 @@ end
 function done(summary, latency)
    local wrong = summary.errors
    io.write(string.format(
-      'JSON {"requests": %d, "seconds": %.6f, "errors": %d, '
+      'JSON {"requests": %d, "refused": %d, "seconds": %.6f, "errors": %d, '
          .. '"p50": %.4f, "p99": %.4f, "p999": %.4f}\n',
-      summary.requests, summary.duration / 1e6,
+      summary.requests, wrong.status, summary.duration / 1e6,
       wrong.connect + wrong.read + wrong.write + wrong.status + wrong.timeout,
       latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
       latency:percentile(99.9) / 1e3))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
 import sys
 import tempfile
 from abc import ABC, abstractmethod
@@ -123,6 +124,9 @@ class Bench:
             self.absent(measure, case, server.name, "not yet", str(lack))
         except Failed as failure:
             self.absent(measure, case, server.name, "failed", str(failure))
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            # It is gone or answers nonsense: its own affair, not the others'.
+            self.absent(measure, case, server.name, "failed", repr(error))
 
     def know(self, running: Running) -> None:
         """Keep its version and its command line, without our own paths."""

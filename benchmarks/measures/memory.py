@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MIB = 1 << 20
 
 # Where a case is about the way to a great many workers, these two are enough.
-MANY = ("passtwist smart", "gunicorn sync")
+MANY = ("passtwist smart", "gunicorn sync", "gunicorn sync --preload", "uwsgi")
 
 
 class Memory(Measure):
@@ -58,9 +58,10 @@ class Memory(Measure):
         if bench.quick:
             self._case(bench, site, once, 2, 50)
             return
-        self._case(bench, site, once, 8, 300)
         many = [one for one in once if one.name in MANY]
-        self._case(bench, site, many, 32, 100)
+        self._case(bench, site, many, 2, 50)
+        self._case(bench, site, once, 8, 300)
+        self._case(bench, site, many, 32, 60)
 
     def _case(
         self,

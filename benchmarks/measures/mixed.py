@@ -97,7 +97,7 @@ class MixedClosed(Measure):
     )
 
     def take(self, bench: Bench) -> None:
-        seconds, rounds = (1.0, 3) if bench.quick else (1.5, 5)
+        seconds, rounds = (1.0, 3 if bench.quick else 5)
         plan = Plan(
             "", (FAST, SLOW), seconds, connections=CONNECTIONS, patience=PATIENCE
         )

@@ -91,8 +91,7 @@ def is_measured(server: Server, case: str) -> bool:
     """
     if case == "hello":
         return True
-    plain = server.threads == 1 or server.one_process or server.family == "passtwist"
-    return serves_differently(server) and plain
+    return serves_differently(server) and (server.threads == 1 or server.one_process)
 
 
 def serves_differently(server: Server) -> bool:

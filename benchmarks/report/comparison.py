@@ -58,8 +58,12 @@ def described(results: Results) -> str:
 
 
 def change(old: Figure, new: Figure) -> str:
-    """In percent, more is better; with a star if it is more than noise."""
-    apart = new.low > old.high or new.high < old.low
+    """In percent, more is better; with a star if it is more than noise.
+
+    One round alone does not tell what is noise.
+    """
+    told = old.spread is not None and new.spread is not None
+    apart = told and (new.low > old.high or new.high < old.low)
     share = new.median / old.median - 1 if old.median else 0.0
     return f"{share * 100:+.0f} %{' *' if apart else ''}"
 

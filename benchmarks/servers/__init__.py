@@ -30,7 +30,6 @@ __all__ = [
 # One of each kind.
 QUICK = (
     "passtwist smart",
-    "passtwist smart, 4 threads",
     "passenger builtin",
     "gunicorn sync",
     "gunicorn gthread",

@@ -109,6 +109,15 @@ class Server(ABC):
         raise HasNone("no restart without a gap")
 
 
+def from_pypi(name: str) -> str:
+    """The path of a command that pip has put beside our interpreter; else empty.
+
+    One of the same name on PATH may be another version, of another interpreter.
+    """
+    beside = BIN / name
+    return str(beside) if os.access(beside, os.X_OK) else ""
+
+
 def program(name: str) -> str:
     """The path of a command: beside our interpreter, else of the system; else empty."""
     beside = BIN / name

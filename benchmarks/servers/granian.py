@@ -7,7 +7,7 @@ import signal
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from benchmarks.servers.base import Server, Setup, program
+from benchmarks.servers.base import Server, Setup, from_pypi
 
 if TYPE_CHECKING:
     from benchmarks.servers.running import Running
@@ -29,14 +29,14 @@ class Granian(Server):
         self.name = "granian" + (f", {threads} threads" if threads > 1 else "")
 
     def missing(self) -> str:
-        return "" if program("granian") else "pip install granian"
+        return "" if from_pypi("granian") else "pip install granian"
 
     def version(self) -> str:
         return version("granian")
 
     def command(self, setup: Setup) -> list[str]:
         return [
-            program("granian"),
+            from_pypi("granian"),
             "--interface=wsgi",
             "--host=127.0.0.1",
             f"--port={setup.port}",

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from benchmarks import processes
-from benchmarks.servers.base import Server, Setup, program
+from benchmarks.servers.base import Server, Setup, from_pypi
 
 if TYPE_CHECKING:
     from benchmarks.servers.running import Running
@@ -34,7 +34,7 @@ class Gunicorn(Server):
         )
 
     def missing(self) -> str:
-        if not program("gunicorn"):
+        if not from_pypi("gunicorn"):
             return "pip install gunicorn"
         major, minor = map(int, version("gunicorn").split(".")[:2])
         if (major, minor) < (25, 1):
@@ -49,7 +49,7 @@ class Gunicorn(Server):
         if setup.socket:
             address = f"unix:{setup.socket}"
         return [
-            program("gunicorn"),
+            from_pypi("gunicorn"),
             f"--bind={address}",
             f"--workers={setup.worker_count}",
             f"--worker-class={self.worker_class}",

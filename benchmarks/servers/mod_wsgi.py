@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from benchmarks.servers.apache import MAX_CLIENTS
-from benchmarks.servers.base import Server, Setup, program
+from benchmarks.servers.base import Server, Setup, from_pypi, program
 
 if TYPE_CHECKING:
     from benchmarks.servers.running import Running
@@ -29,7 +29,7 @@ class ModWsgi(Server):
         self.name = f"mod_wsgi-express{of_threads}"
 
     def missing(self) -> str:
-        if program("mod_wsgi-express"):
+        if from_pypi("mod_wsgi-express"):
             return ""
         return "apt-get install apache2-dev; pip install mod-wsgi"
 
@@ -44,7 +44,7 @@ class ModWsgi(Server):
     def command(self, setup: Setup) -> list[str]:
         return [
             *(AS_WWW_DATA if os.geteuid() == 0 else []),
-            program("mod_wsgi-express"),
+            from_pypi("mod_wsgi-express"),
             "start-server",
             "--host=127.0.0.1",
             f"--port={setup.port}",

@@ -160,24 +160,33 @@ class Running:
             return ""
 
     def close(self) -> None:
-        """Stop it, kill what is left, remove its folder."""
-        process = self._process
-        if process is not None:
-            before = {pid: processes.started(pid) for pid in self.pids()}
-            if not self._ended():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(self.pid, self.server.stop_signal)
-                deadline = time.monotonic() + GRACE
-                while not self._ended() and time.monotonic() < deadline:
-                    time.sleep(0.01)
+        """Stop it, kill what is left, remove its folder; interrupted, too."""
+        try:
+            if self._process is not None:
+                self._end(self._process)
+                self._process = None
+        finally:
+            shutil.rmtree(self.setup.folder, ignore_errors=True)
+
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
+        before = {pid: processes.started(pid) for pid in self.pids()}
+        try:
+            self._ask_to_end()
+        finally:
             # Of those that were there before, some may have lost the mark.
-            rest = {
-                pid for pid, when in before.items() if processes.started(pid) == when
-            }
+            rest = {pid for pid, at in before.items() if processes.started(pid) == at}
             self._kill(rest | set(self.pids()))
             process.wait()
-            self._process = None
-        shutil.rmtree(self.setup.folder, ignore_errors=True)
+
+    def _ask_to_end(self) -> None:
+        """Returns when it has ended, or its time is up."""
+        if self._ended():
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, self.server.stop_signal)
+        deadline = time.monotonic() + GRACE
+        while not self._ended() and time.monotonic() < deadline:
+            time.sleep(0.01)
 
     def _kill(self, pids: set[int]) -> None:
         """Returns when they are dead, so that they write no more."""

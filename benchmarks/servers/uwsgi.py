@@ -7,7 +7,7 @@ import signal
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from benchmarks.servers.base import Server, Setup, program
+from benchmarks.servers.base import Server, Setup, from_pypi
 
 if TYPE_CHECKING:
     from benchmarks.servers.running import Running
@@ -34,14 +34,14 @@ class Uwsgi(Server):
         self.name = f"uwsgi{' --lazy-apps' if lazy_apps else ''}{of_threads}"
 
     def missing(self) -> str:
-        return "" if program("uwsgi") else "pip install uwsgi"
+        return "" if from_pypi("uwsgi") else "pip install uwsgi"
 
     def version(self) -> str:
         return version("uwsgi")
 
     def command(self, setup: Setup) -> list[str]:
         return [
-            program("uwsgi"),
+            from_pypi("uwsgi"),
             f"--http=127.0.0.1:{setup.port}",
             "--http-keepalive",
             "--add-header=Connection: Keep-Alive",

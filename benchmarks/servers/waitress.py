@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from benchmarks.servers.base import Server, Setup, program
+from benchmarks.servers.base import Server, Setup, from_pypi
 
 
 class Waitress(Server):
@@ -23,14 +23,14 @@ class Waitress(Server):
     )
 
     def missing(self) -> str:
-        return "" if program("waitress-serve") else "pip install waitress"
+        return "" if from_pypi("waitress-serve") else "pip install waitress"
 
     def version(self) -> str:
         return version("waitress")
 
     def command(self, setup: Setup) -> list[str]:
         return [
-            program("waitress-serve"),
+            from_pypi("waitress-serve"),
             f"--listen=127.0.0.1:{setup.port}",
             f"--threads={setup.worker_count * self.threads}",
             setup.site.entry,

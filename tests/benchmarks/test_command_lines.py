@@ -89,10 +89,9 @@ def test_each_of_them_has_a_name_of_its_own():
     assert set(WHOLE) <= set(names)
 
 
-def test_a_quick_run_takes_one_of_each_kind_and_passtwist_with_threads():
+def test_a_quick_run_takes_one_of_each_kind():
     assert [one.name for one in quick_servers()] == [
         "passtwist smart",
-        "passtwist smart, 4 threads",
         "passenger builtin",
         "gunicorn sync",
         "gunicorn gthread",

@@ -13,6 +13,8 @@ from passtwist.testing.waiting import wait_until
 from tests.integration.sites import Site, serve
 
 SPAWNS = 1000
+# Readings that have to agree: half a second of them.
+ENOUGH = 50
 
 
 def kinds_of_descriptors(pid):
@@ -28,12 +30,12 @@ def kinds_of_descriptors(pid):
 
 
 def settled(read):
-    """What *read* answers twice: a connection for the status may still be closing."""
+    """What *read* answers many times over: a connection may still be closing."""
     seen = [read()]
 
     def is_the_same():
         seen.append(read())
-        return seen[-1] == seen[-2]
+        return len(seen) > ENOUGH and all(one == seen[-1] for one in seen[-ENOUGH:])
 
     wait_until(is_the_same, f"no change of {seen[-1]}")
     return seen[-1]
