@@ -111,7 +111,7 @@ def publish(results: Results, folder: Path | None, whole: bool) -> None:
 
 
 def status(results: Results) -> int:
-    """What peers fail at is their affair."""
+    """What peers fail at is their affair; that nothing was measured is ours."""
     failures = [
         one
         for one in results.absences
@@ -119,7 +119,9 @@ def status(results: Results) -> int:
     ]
     for one in failures:
         say(f"FAILED {one.measure} {one.case} {one.server}: {one.reason}")
-    return 1 if failures else 0
+    if failures:
+        return 1
+    return 0 if results.samples else 2
 
 
 def show_names() -> int:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from types import TracebackType
+from benchmarks.load.clients import Clients
 
+if TYPE_CHECKING:
     from benchmarks.servers import Running
 
 TIMEOUT = 10.0
@@ -34,7 +34,7 @@ class Echo:
     pid: int = 0
 
 
-class EchoLoad:
+class EchoLoad(Clients):
     """`with EchoLoad(running, 8) as load: ...`; ends with the block.
 
     :ivar ended: so far; only ever grows.
@@ -44,30 +44,11 @@ class EchoLoad:
     """
 
     def __init__(self, running: Running, clients: int) -> None:
+        super().__init__(clients)
         self.ended: list[Echo] = []
         self.repeated = 0
         self._host = running.url.removeprefix("http://")
         self._lock = threading.Lock()
-        self._over = threading.Event()
-        self._clients = [
-            threading.Thread(target=self._client, args=(number,))
-            for number in range(clients)
-        ]
-
-    def __enter__(self) -> EchoLoad:
-        for client in self._clients:
-            client.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._over.set()
-        for client in self._clients:
-            client.join()
 
     def count(self, verdict: str) -> int:
         """Requests that ended so."""
@@ -90,17 +71,18 @@ class EchoLoad:
             begin -= 1
         return self.ended[begin:]
 
-    def _client(self, number: int) -> None:
+    def client(self, number: int) -> None:
+        """One connection, one request after the other."""
         connection = http.client.HTTPConnection(self._host, timeout=TIMEOUT)
         turn = 0
-        while not self._over.is_set():
+        while not self.over.is_set():
             turn += 1
             verdict, pid = self._ask(connection, f"{number}-{turn}")
             self.ended.append(Echo(time.monotonic(), verdict, pid))
             if verdict == "failed":
                 connection.close()
                 # A port that refuses would be asked a thousand times a second.
-                self._over.wait(0.01)
+                self.over.wait(0.01)
         connection.close()
 
     def _ask(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from types import TracebackType
+from benchmarks.load.clients import Clients
 
+if TYPE_CHECKING:
     from benchmarks.servers import Running
 
 # Each keeps a worker busy for 20 of 50 ms, so three of them need two workers:
@@ -33,7 +32,7 @@ class Answer:
     pid: int
 
 
-class SteadyLoad:
+class SteadyLoad(Clients):
     """`with SteadyLoad(running) as load: ...`; ends with the block.
 
     Each request has a connection of its own.
@@ -42,34 +41,19 @@ class SteadyLoad:
     """
 
     def __init__(self, running: Running) -> None:
+        super().__init__(CLIENTS)
         self.answers: list[Answer] = []
         self._running = running
-        self._over = threading.Event()
-        self._clients = [threading.Thread(target=self._client) for _ in range(CLIENTS)]
-
-    def __enter__(self) -> SteadyLoad:
-        for client in self._clients:
-            client.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._over.set()
-        for client in self._clients:
-            client.join()
 
     @property
     def failed(self) -> int:
         """Requests without an answer, or with another one than 200."""
         return sum(not answer.pid for answer in list(self.answers))
 
-    def _client(self) -> None:
+    def client(self, number: int) -> None:
+        """One request in each period, or as soon as the last has ended."""
         due = time.monotonic()
-        while not self._over.wait(max(0.0, due - time.monotonic())):
+        while not self.over.wait(max(0.0, due - time.monotonic())):
             due = max(due + PERIOD, time.monotonic())
             try:
                 pid = int(self._running.get(PATH, TIMEOUT))

@@ -32,19 +32,20 @@ def sample(server, turn, rate, wait=1.0, case="short"):
     return Sample("speed", case, server, turn, values)
 
 
-def results(*samples, absences=(), without_command=(), **more):
-    """A run with these samples; servers have commands but for some."""
+def results(*samples, absences=(), without_command=(), also=(), **more):
+    """A run with these samples; servers have commands but for some, and also others."""
     servers = dict.fromkeys(one.server for one in samples)
+    commands = {
+        name: f"{name.replace(' ', '-')} --port=PORT"
+        for name in servers
+        if name not in without_command
+    }
     return Results(
         date="2026-01-02 03:04",
         seconds=90.0,
         machine={"processors": "2", "processor": "Abacus"},
         versions={"passtwist": "0.1", "passenger": "6.0"},
-        commands={
-            name: f"{name.replace(' ', '-')} --port=PORT"
-            for name in servers
-            if name not in without_command
-        },
+        commands=commands | dict.fromkeys(also, "run it"),
         samples=list(samples),
         absences=[Absence("speed", *one) for one in absences],
         **more,

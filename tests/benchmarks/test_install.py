@@ -9,7 +9,14 @@ import pytest
 
 from benchmarks import attempts, install
 from benchmarks.install import debian_packages
-from benchmarks.packages import Refused, Source, end_of, no_services_started, run
+from benchmarks.packages import (
+    NONE_STARTS,
+    Refused,
+    Source,
+    end_of,
+    no_services_started,
+    run,
+)
 
 
 class Shelf(Source):
@@ -101,6 +108,15 @@ def test_what_hangs_is_ended_with_all_that_it_started():
 def test_no_service_is_started_while_packages_are_installed(tmp_path):
     """Debian asks a script, which says so only meanwhile."""
     policy = tmp_path / "policy-rc.d"
+    with no_services_started(policy):
+        assert subprocess.run([policy], check=False).returncode == 101
+    assert not policy.exists()
+
+
+def test_a_policy_that_a_killed_run_has_left_goes_with_the_next(tmp_path):
+    """Else no service of this machine would ever start again."""
+    policy = tmp_path / "policy-rc.d"
+    policy.write_text(NONE_STARTS)
     with no_services_started(policy):
         assert subprocess.run([policy], check=False).returncode == 101
     assert not policy.exists()

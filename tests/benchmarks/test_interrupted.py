@@ -26,9 +26,9 @@ def folder():
 
 
 @pytest.mark.debian("wrk")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_servers_do_not_outlive_a_run_that_is_ended(folder, number):
-    """No process and no folder of it is left, however it is told to stop."""
+    """No process and no folder of it is left, however and how often it is told."""
     words = ["--quick", "--measure", "throughput", "--server", "conservative, 4"]
     run = subprocess.Popen(
         [sys.executable, "-m", "benchmarks", *words],
@@ -45,6 +45,9 @@ def test_servers_do_not_outlive_a_run_that_is_ended(folder, number):
             return found if len(found) >= 4 else None
 
         processes = wait_until(has_begun, "processes of a server")
+        run.send_signal(number)
+        # While it stops them: a dead process can't be sent anything.
+        wait_until(lambda: not all(map(alive, processes)), "the first to be gone")
         run.send_signal(number)
         assert run.wait(60) == 128 + number
     finally:

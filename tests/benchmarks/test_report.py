@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from xml.etree import ElementTree
 
@@ -17,6 +18,7 @@ from benchmarks.report.page import KINDS, page
 from benchmarks.report.paths import ROOT, shortened
 from benchmarks.report.pictures import CURVE, PICTURES
 from benchmarks.results import Absence, Sample
+from benchmarks.servers.waitress import Waitress
 from tests.benchmarks.made_up import SPEED, Speed, results, sample, usual
 
 
@@ -130,6 +132,26 @@ def test_what_was_left_out_is_named():
     assert "A quick run, one server of each kind, of 2026-01-02 03:04" in text
     assert "Not measured in this run: Bug." in text
     assert "Not measured" not in page(usual(), [SPEED], {})
+
+
+def test_who_is_left_out_of_a_table_is_named_below_it():
+    """But not who is there, nor who has another reason not to be."""
+    text = page(usual(also=["granian", "waitress"]), [SPEED], {})
+    lines = [line for line in text.splitlines() if "left out" in line]
+    assert lines == ["- left out, for the run to be short: waitress"]
+
+
+def test_the_summary_is_of_one_and_the_same_passtwist():
+    """Not of the luckiest of its kinds; of another only where that one is not."""
+    plain, threads = "passtwist smart", "passtwist smart, 4 threads"
+    found = results(
+        sample(plain, 0, 100.0),
+        sample(threads, 0, 900.0),
+        sample(threads, 0, 900.0, case="long"),
+    )
+    text, _, _ = page(found, [SPEED], {}).partition("## Speed")
+    assert "| Speed: Short way | Requests/s ↑ | 100 /s (passtwist smart) |" in text
+    assert f"| Speed: Long way | Requests/s ↑ | 900 /s ({threads}) |" in text
 
 
 class Broken(Speed):
@@ -275,6 +297,14 @@ def test_two_runs_of_a_machine_are_compared_in_ratios_and_figures():
     assert "\n".join(text.splitlines()[6:]) == TWO_RUNS
 
 
+def test_one_round_does_not_tell_what_is_noise():
+    """However large the change looks."""
+    peer = sample("passenger builtin", 0, 1.0)
+    old = results(sample("passtwist smart", 0, 1.0), peer)
+    new = results(sample("passtwist smart", 0, 2.0), peer)
+    assert "| +100 % |" in comparison(old, new, [SPEED])
+
+
 def test_figures_of_two_machines_are_not_put_side_by_side():
     """Ratios are, and it says why."""
     other = faster(1.5)
@@ -309,6 +339,23 @@ def test_only_what_passtwist_fails_at_is_our_failure(server, kind, expected):
     found = usual()
     found.absences = [Absence("speed", "", server, kind, "why")]
     assert command.status(found) == expected
+
+
+def test_nothing_measured_is_no_success():
+    """As when no server of a measure was asked for."""
+    assert command.status(results()) == 2
+
+
+def test_a_peer_that_dies_ends_its_own_row_only(tmp_path):
+    """Whatever the benchmark sees of it: a refused connection, a signal to nobody."""
+    bench = Bench([], True, tmp_path)
+    for error in (ConnectionRefusedError("gone"), subprocess.SubprocessError("wrk")):
+        with bench.expected(SPEED, "short", Waitress()):
+            raise error
+    assert [(one.server, one.kind, one.reason) for one in bench.results.absences] == [
+        ("waitress", "failed", "ConnectionRefusedError('gone')"),
+        ("waitress", "failed", "SubprocessError('wrk')"),
+    ]
 
 
 def test_a_measure_that_breaks_does_not_take_the_others_with_it(tmp_path, capsys):
