@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from abc import ABC, abstractmethod
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -152,11 +153,12 @@ class Bench:
 
         What disturbs the machine for a while so disturbs each of them once.
         """
-        with contextlib.ExitStack() as stack:
+        with ended_together() as started:
             running: list[Running] = []
             for server in self.installed(measure, case, servers):
                 with self.expected(measure, case, server):
-                    one = stack.enter_context(Running(server, site, worker_count))
+                    one = Running(server, site, worker_count)
+                    started.append(one.__enter__())
                     warm_up(one)
                     self.know(one)
                     running.append(one)
@@ -168,6 +170,22 @@ class Bench:
                         still.append(one)
                 # One that failed has no second turn.
                 running = still
+
+
+@contextlib.contextmanager
+def ended_together() -> Iterator[list[Running]]:
+    """Those that the block adds are stopped at its end, all at a time.
+
+    Some take seconds for it; a dozen one after the other would take minutes of
+    a run.
+    """
+    started: list[Running] = []
+    try:
+        yield started
+    finally:
+        with ThreadPoolExecutor(len(started) or 1) as crowd:
+            for _ in crowd.map(Running.close, started):
+                pass
 
 
 @contextlib.contextmanager
