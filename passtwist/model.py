@@ -238,6 +238,14 @@ class Limits:
     :ivar max_queue_time: seconds in the queue before 504; 0 for no limit.
     :ivar concurrency: sessions that one worker carries (its threads).
     :ivar spare_workers: idle workers that are kept beyond the need.
+    :ivar max_requests: a worker is replaced after about so many; 0 for never.
+    :ivar memory_limit: bytes of its own (USS) above which a worker is
+        replaced; 0 for no limit.
+    :ivar hard_memory_limit: bytes of its own above which a worker is killed;
+        0 for no limit.
+    :ivar restart_parallelism: workers that a rolling restart replaces at a time.
+    :ivar drain_time: seconds that a worker that is to leave may go on with its
+        sessions before it is killed; 0 for ever.
     """
 
     min_instances: int = 1
@@ -248,3 +256,8 @@ class Limits:
     concurrency: int = 1
     prestart: bool = False
     spare_workers: int = 0
+    max_requests: int = 0
+    memory_limit: int = 0
+    hard_memory_limit: int = 0
+    restart_parallelism: int = 1
+    drain_time: float = 0.0

@@ -5,7 +5,7 @@ Runs in: the controller.  To be performed in the order in which they come.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,11 +17,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StartSpawn:
-    """Start a worker; report `WorkerReady` or `SpawnFailed` for its number."""
+    """Start a worker; report `WorkerReady` or `SpawnFailed` for its number.
+
+    :ivar check_health: no worker of that generation has been ready yet, so it
+        must answer the app's health check before it is.  How, not what: two
+        orders for the same worker are equal.
+    """
 
     worker: WorkerId
     app: str
     generation: int
+    check_health: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +87,13 @@ class WakeAt:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseSpawners:
-    """The app's spawners are not needed any more."""
+    """The app's spawners are not needed any more.
+
+    :ivar below: only those of older generations than this one; None: all.
+    """
 
     app: str
+    below: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

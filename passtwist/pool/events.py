@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from passtwist.model import Limits, WorkerId
+    from passtwist.pool.limits import PoolLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +43,13 @@ class WorkerReady:
     """A spawn that was asked for has succeeded.
 
     :ivar concurrency: sessions that it carries at a time, at least 1.
+    :ivar jitter: chance, from 0 to below 1: how much of the last tenth of
+        `max_requests` it is spared.
     """
 
     worker: WorkerId
     concurrency: int
+    jitter: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +74,13 @@ class WorkerExited:
     """The worker's process is gone, whatever the reason.
 
     Its sessions are no concern of the pool any more; ending them is harmless.
+
+    :ivar innocent: it was killed by a signal that nobody of us sent, so most
+        likely it is not the app's fault.
     """
 
     worker: WorkerId
+    innocent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +95,63 @@ class DetachRequested:
     """Somebody wants this worker to leave once its sessions have ended."""
 
     worker: WorkerId
+
+
+@dataclass(frozen=True, slots=True)
+class RestartRequested:
+    """The app's code may have changed: replace its workers, one by one.
+
+    :ivar reason: what asked for it, in words.
+    """
+
+    app: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemorySampled:
+    """How much memory workers have of their own: bytes, by worker."""
+
+    samples: Mapping[WorkerId, int]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestOverran:
+    """A request in this worker took too long: no more sessions for it.
+
+    Whoever reports it sees to the request and to the process.
+    """
+
+    worker: WorkerId
+
+
+@dataclass(frozen=True, slots=True)
+class DisableRequested:
+    """This worker shall get no sessions, but stay; see `EnableRequested`."""
+
+    worker: WorkerId
+
+
+@dataclass(frozen=True, slots=True)
+class EnableRequested:
+    """This worker, which was disabled, may have sessions again."""
+
+    worker: WorkerId
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigChanged:
+    """An app has other limits from now on."""
+
+    app: str
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class PoolConfigChanged:
+    """The pool has other limits from now on."""
+
+    limits: PoolLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +177,13 @@ Event = (
     | WorkerExited
     | WorkerLost
     | DetachRequested
+    | RestartRequested
+    | MemorySampled
+    | RequestOverran
+    | DisableRequested
+    | EnableRequested
+    | ConfigChanged
+    | PoolConfigChanged
     | TimePassed
     | ShutdownRequested
     | StopRequested

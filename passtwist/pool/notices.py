@@ -87,6 +87,85 @@ class WorkerRetired:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerRecycled:
+    """A worker leaves because it is worn; *reason* says by what."""
+
+    app: str
+    worker: WorkerId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerDismissed:
+    """A worker leaves because a limit became smaller; *reason* says which."""
+
+    app: str
+    worker: WorkerId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOverstayed:
+    """A worker that was to leave is killed with *sessions* still in it.
+
+    :ivar seconds: for which it was waited.
+    """
+
+    app: str
+    worker: WorkerId
+    sessions: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RestartBegan:
+    """An app's workers are going to be replaced by those of *generation*."""
+
+    app: str
+    generation: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RestartSwitched:
+    """The first worker of the new generation takes sessions."""
+
+    app: str
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class RestartFinished:
+    """Only workers of the new generation take sessions; *seconds* it took."""
+
+    app: str
+    generation: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RestartFailed:
+    """The new generation did not come up; that before it goes on.
+
+    :ivar error: what `SpawnFailed` reported, or a sentence.
+    :ivar serving: workers that go on serving.
+    """
+
+    app: str
+    generation: int
+    error: object
+    serving: int
+
+
+@dataclass(frozen=True, slots=True)
+class RestartSuperseded:
+    """A restart to *generation* was under way; a newer one takes its place."""
+
+    app: str
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
 class PoolDrained:
     """After a shutdown request: no worker and no waiter is left."""
 
@@ -99,5 +178,13 @@ Notice = (
     | WorkerUnreachable
     | WorkerEvicted
     | WorkerRetired
+    | WorkerRecycled
+    | WorkerDismissed
+    | WorkerOverstayed
+    | RestartBegan
+    | RestartSwitched
+    | RestartFinished
+    | RestartFailed
+    | RestartSuperseded
     | PoolDrained
 )

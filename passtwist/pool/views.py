@@ -29,6 +29,7 @@ class WorkerView:
     :ivar requests: requests that it has done with.
     :ivar ready_at: None while it is starting.
     :ivar idle_since: None unless it is idle.
+    :ivar enabled: it may get sessions; see `passtwist.pool.DisableRequested`.
     """
 
     id: WorkerId
@@ -41,6 +42,25 @@ class WorkerView:
     spawned_at: float
     ready_at: float | None
     idle_since: float | None
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RestartView:
+    """A restart under way.
+
+    :ivar generation: that is coming.
+    :ivar reason: what asked for it, in words.
+    :ivar began_at: seconds.
+    :ivar replaced: workers of older generations whose place was taken.
+    :ivar left: workers of older generations that still have to be replaced.
+    """
+
+    generation: int
+    reason: str
+    began_at: float
+    replaced: int
+    left: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +74,9 @@ class AppView:
     :ivar waits_for_room: why it wants one more worker and can't have it, in
         words, or None.
     :ivar workers: oldest first.
+    :ivar restarting: the restart under way, or None.
+    :ivar restart_error: why the last restart failed, None after one that did
+        not.
     """
 
     name: str
@@ -64,6 +87,8 @@ class AppView:
     retry_at: float | None
     waits_for_room: str | None
     workers: tuple[WorkerView, ...]
+    restarting: RestartView | None = None
+    restart_error: object | None = None
 
 
 @dataclass(frozen=True, slots=True)
