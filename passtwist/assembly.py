@@ -106,7 +106,9 @@ def _assemble(settings: Settings, reactor: Any, registry: Registry) -> Parts:
         pool, apps, driver.workers, spawn_server, memory, now, server.runtime_dir
     )
     report = MemoryReport(memory, status, spawn_server)
-    admin = AdminServer(reactor, status.page, report.page)
+    admin = AdminServer(
+        reactor, pages={"status": status.page, "memory": report.page}, commands={}
+    )
     runtime.when_made_anew.append(admin.restart)
     return Parts(
         reactor=reactor,

@@ -8,97 +8,48 @@ nothing else has to be asked.  Never TCP.
 
 from __future__ import annotations
 
-import json
 import os
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet import tcp
-from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import UNIXServerEndpoint
 from twisted.internet.main import CONNECTION_DONE
-from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.pages import notFound
-from twisted.web.resource import Resource
-from twisted.web.server import NOT_DONE_YET, Site
+from twisted.web.server import Site
+
+from passtwist.admin.api import Api
+from passtwist.admin.request import LimitedRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from twisted.internet.interfaces import IListeningPort
     from twisted.web.http import Request as HTTPRequest
-    from twisted.web.server import Request
-
-_log = Logger(namespace="passtwist.admin")
-
-
-class JSONPage(Resource):
-    """Answers GET with what *page* returns, or what its Deferred fires with."""
-
-    isLeaf = True
-
-    def __init__(self, page: Callable[[], Any]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # Twisted has no types there
-        self._page = page
-
-    def render_GET(self, request: Request) -> bytes:
-        """The page as JSON, now or later."""
-        request.setHeader(b"content-type", b"application/json")
-        page = self._page()
-        if not isinstance(page, Deferred):
-            return _as_json(page)
-        Answer(request, page)
-        # Twisted's way to say so is a number, whose type says bytes in places.
-        return cast("bytes", NOT_DONE_YET)
-
-
-class Answer:
-    """Writes a page to *request* when it comes, unless the client has left."""
-
-    def __init__(self, request: Request, page: Deferred[Any]) -> None:
-        self._request = request
-        self._is_wanted = True
-        request.notifyFinish().addErrback(self._left)
-        page.addCallbacks(self._come, self._failed)
-
-    def _left(self, _: Failure) -> None:
-        self._is_wanted = False
-
-    def _come(self, page: object) -> None:
-        if self._is_wanted:
-            self._request.write(_as_json(page))
-            self._request.finish()
-
-    def _failed(self, failure: Failure) -> None:
-        _log.failure("admin page {path}", failure, path=self._request.path)
-        if self._is_wanted:
-            self._request.setResponseCode(500)
-            self._request.finish()
 
 
 class AdminServer:
-    """Serves ``GET /v1/status`` and ``GET /v1/memory``.
+    """Serves ``GET /v1/PAGE`` and ``POST /v1/COMMAND``.
 
-    :param status: gives what `status --json` prints.
-    :param memory: fires with what `memory --json` prints.
+    Both answer with JSON values or with Deferreds that fire with them; one that
+    raises or errbacks with `CommandError` is answered ``{"error": message}`` and
+    its status.
+
+    :param pages: by name; called with the query's arguments, all texts, by name.
+    :param commands: by name; called with the JSON object that was sent.
     """
 
     def __init__(
         self,
         reactor: Any,
-        status: Callable[[], Any],
-        memory: Callable[[], Deferred[Any]],
+        pages: Mapping[str, Callable[..., Any]],
+        commands: Mapping[str, Callable[[dict[str, Any]], Any]],
     ) -> None:
         # Any: Twisted's endpoints want IReactorUNIX, a zope interface that
         # our own Reactor protocol can't include.
         self._reactor = reactor
-        version = Resource()
-        version.putChild(b"status", JSONPage(status))
-        version.putChild(b"memory", JSONPage(memory))
-        root = Resource()
-        root.putChild(b"", notFound(message="See /v1/status and /v1/memory."))
-        root.putChild(b"v1", version)
-        self._site = Site(root)
+        self._site = Site(
+            Api(pages, commands), LimitedRequest, parsePOSTFormSubmission=False
+        )
         self._site.displayTracebacks = False
         self._site.noisy = False
         # Who polls the status must not fill the log with it.
@@ -145,10 +96,6 @@ def _identity(path: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
-
-
-def _as_json(page: object) -> bytes:
-    return json.dumps(page, indent=1).encode() + b"\n"
 
 
 def _log_nothing(request: HTTPRequest) -> None:

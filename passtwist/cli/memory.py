@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from passtwist.api.paths import admin_socket
-from passtwist.cli.admin_client import AdminError, get_json
-from passtwist.cli.options import config_option, failure
-from passtwist.cli.status import find_runtime_dir, one_line
+from passtwist.cli.admin_client import WhichServer, ask, server_options
+from passtwist.cli.status import one_line
 from passtwist.cli.tables import print_table
 
 if TYPE_CHECKING:
@@ -27,8 +25,7 @@ MEASURES = ("pss", "uss", "rss", "shared")
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="print JSON, for programs")
-@click.option("--runtime-dir", metavar="FOLDER", help="the server's runtime directory")
-@config_option
+@server_options
 def memory(as_json: bool, runtime_dir: str | None, config: str | None) -> None:
     """Show how much memory each process has, and shares.
 
@@ -36,11 +33,7 @@ def memory(as_json: bool, runtime_dir: str | None, config: str | None) -> None:
     counts 1/N for each, so that PSS can be added up.  USS is what it has for
     itself, RSS all that it sees, and shared what RSS has over USS.
     """
-    folder = find_runtime_dir(runtime_dir, config)
-    try:
-        answer = get_json(admin_socket(folder), "/v1/memory")
-    except AdminError as error:
-        raise failure(str(error)) from None
+    answer = ask("memory", WhichServer(runtime_dir, config))
     if as_json:
         click.echo(json.dumps(answer, indent=2))
         return

@@ -6,17 +6,12 @@ Runs in: the command.
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from passtwist.api.paths import admin_socket, default_runtime_dir
-from passtwist.api.settings import load_file
-from passtwist.cli.admin_client import AdminError, get_json
-from passtwist.cli.options import config_option, failure
+from passtwist.cli.admin_client import WhichServer, ask, server_options
 from passtwist.cli.tables import print_table
-from passtwist.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,37 +22,14 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="print JSON, for programs")
-@click.option("--runtime-dir", metavar="FOLDER", help="the server's runtime directory")
-@config_option
+@server_options
 def status(as_json: bool, runtime_dir: str | None, config: str | None) -> None:
     """Show the apps and workers of a running server."""
-    folder = find_runtime_dir(runtime_dir, config)
-    try:
-        answer = get_json(admin_socket(folder), "/v1/status")
-    except AdminError as error:
-        raise failure(str(error)) from None
+    answer = ask("status", WhichServer(runtime_dir, config))
     if as_json:
         click.echo(json.dumps(answer, indent=2))
         return
     show(answer)
-
-
-def find_runtime_dir(runtime_dir: str | None, config: str | None) -> str:
-    """Where the server in question keeps its sockets.
-
-    :raises click.ClickException: the file of settings is wrong.
-    """
-    if runtime_dir:
-        return os.path.abspath(runtime_dir)
-    if config:
-        try:
-            return load_file(config).server.runtime_dir
-        except SettingsError as error:
-            raise failure(error) from None
-    exported = os.environ.get("PASSTWIST_RUNTIME_DIR")
-    if exported:
-        return os.path.abspath(exported)
-    return default_runtime_dir(os.environ, os.geteuid())
 
 
 def show(answer: Json) -> None:
