@@ -44,6 +44,7 @@ class AppSettings:
         TextList(checks.host),
         [],
         'host names that it answers to, "*.example.org" for all below; empty: any',
+        live=True,
     )
     base_uri: str = setting(
         Text(checks.base_uri), "/", "path under which it is mounted"
@@ -85,12 +86,13 @@ class AppSettings:
         1,
         "workers that are kept from the first request on",
         flag="min-instances",
+        live=True,
     )
     max_instances: int = setting(
-        Integer(0, 10_000), 0, "workers at most; 0: as many as max_pool_size"
+        Integer(0, 10_000), 0, "workers at most; 0: as many as max_pool_size", live=True
     )
     prestart: bool = setting(
-        Switch(), False, "start min_instances workers with the server"
+        Switch(), False, "start min_instances workers with the server", live=True
     )
     threads: int = setting(
         Integer(1, MAX_THREADS),
@@ -99,10 +101,10 @@ class AppSettings:
         flag="threads",
     )
     spawn_concurrency: int = setting(
-        Integer(1, 100), 1, "workers of this app that are started at a time"
+        Integer(1, 100), 1, "workers of this app that are started at a time", live=True
     )
     spare_workers: int = setting(
-        Integer(0, 10_000), 0, "idle workers kept beyond the need"
+        Integer(0, 10_000), 0, "idle workers kept beyond the need", live=True
     )
     spawner_max_age: float = setting(
         Duration(), "0s", "renew spawners of this app at this age; 0: never"
@@ -152,57 +154,78 @@ class AppSettings:
         0,
         "a worker leaves after so many requests; 0: never",
         effective=False,
+        live=True,
     )
     max_request_time: float = setting(
         Duration(),
         "0s",
         "a request that takes longer is ended with its worker; 0: never",
         effective=False,
+        live=True,
     )
     max_queue_size: int = setting(
-        Integer(0, 1_000_000), 100, "waiting requests at most, else 503; 0: no limit"
+        Integer(0, 1_000_000),
+        100,
+        "waiting requests at most, else 503; 0: no limit",
+        live=True,
     )
     max_queue_time: float = setting(
-        Duration(), "0s", "longest time in the queue, else 504; 0: no limit"
+        Duration(), "0s", "longest time in the queue, else 504; 0: no limit", live=True
     )
     memory_limit: int = setting(
-        Size(), "0", "a worker with more memory of its own leaves", effective=False
+        Size(),
+        "0",
+        "a worker with more memory of its own leaves",
+        effective=False,
+        live=True,
     )
     hard_memory_limit: int = setting(
-        Size(), "0", "a worker with more memory of its own is killed", effective=False
+        Size(),
+        "0",
+        "a worker with more memory of its own is killed",
+        effective=False,
+        live=True,
     )
     restart_dir: str = setting(
         Text(checks.folder_inside),
         "tmp",
         "folder in root that is watched for restart.txt and always_restart.txt",
         effective=False,
+        live=True,
     )
     restart_parallelism: int = setting(
         Integer(1, 1000),
         1,
         "workers that a rolling restart replaces at a time",
         effective=False,
+        live=True,
     )
     health_check: str = setting(
         Text(checks.url_path),
         "",
         "path that a new worker must answer before it serves",
         effective=False,
+        live=True,
     )
     buffer_requests: bool = setting(
         Switch(),
         True,
         "take a worker only when a request has arrived whole",
         effective=False,
+        live=True,
     )
     max_body: int = setting(
-        Size(), "100MiB", "largest body of a request, else status 413; 0: no limit"
+        Size(),
+        "100MiB",
+        "largest body of a request, else status 413; 0: no limit",
+        live=True,
     )
     static: tuple[tuple[str, str], ...] = setting(
         Table(checks.base_uri, Text(checks.folder_inside)),
         {},
         "paths that are served from folders in root",
         effective=False,
+        live=True,
     )
     log_file: str = setting(
         Text(),

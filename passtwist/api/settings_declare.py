@@ -34,6 +34,8 @@ class Declaration:
     :ivar flag: long name of its flag without dashes, "" for none.
     :ivar short: one letter, "" for none.
     :ivar in_defaults: may stand under ``[defaults]``.
+    :ivar live: a reload changes it in place.  For any other key of an app its
+        processes are replaced, and one of the server asks for a restart of it.
     """
 
     key: str
@@ -45,6 +47,7 @@ class Declaration:
     flag: str
     short: str
     in_defaults: bool
+    live: bool
 
     @property
     def variable(self) -> str:
@@ -64,6 +67,7 @@ def setting(
     flag: str = "",
     short: str = "",
     in_defaults: bool = True,
+    live: bool = False,
 ) -> Any:
     """Declare a setting, as the right-hand side of an attribute.
 
@@ -80,6 +84,7 @@ def setting(
         "flag": flag,
         "short": short,
         "in_defaults": in_defaults,
+        "live": live,
     }
     return attrs.field(default=value, metadata={_METADATA: facts})
 

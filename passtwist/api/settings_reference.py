@@ -40,6 +40,9 @@ starts while there is one.
   item has a flag of its own.
 - App keys may also stand under `[defaults]`, for all apps, except where the
   table says `[[app]]` only.
+- A [reload](../how-to/reload-and-stop.md) changes keys in place.
+  For a key of an app marked *new workers* it replaces the app's workers, one by
+  one, and one of the server marked *restart* it refuses to change.
 - A key marked *later* is accepted and checked, but has no effect in this
   version; the server says so when it is set.
 """
@@ -56,6 +59,7 @@ def page() -> str:
 
 def _table(cls: type[attrs.AttrsInstance], extra: tuple[str, ...]) -> Iterable[str]:
     columns = ("Key", "Value", "Default", *extra, "Meaning")
+    at_reload = "*Restart.*" if cls is ServerSettings else "*New workers.*"
     yield _row(columns)
     yield _row(["---"] * len(columns))
     names = {flag.declaration: flag for flag in flags()}
@@ -67,13 +71,15 @@ def _table(cls: type[attrs.AttrsInstance], extra: tuple[str, ...]) -> Iterable[s
         cells = [f"`{one.key}`", one.kind.name, f"`{one.kind.show(one.default)}`", text]
         if "Variable" in extra:
             cells.append(f"`{one.variable}`")
-        yield _row([*cells, _meaning(one)])
+        yield _row([*cells, _meaning(one, at_reload)])
 
 
-def _meaning(one: Declaration) -> str:
+def _meaning(one: Declaration, at_reload: str) -> str:
     notes = [one.help[0].upper() + one.help[1:] + "."]
     if not one.in_defaults:
         notes.append("`[[app]]` only.")
+    if one.effective and not one.live and one.key != "name":
+        notes.append(at_reload)
     if not one.effective:
         notes.append("*Later.*")
     return " ".join(notes)

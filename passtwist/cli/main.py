@@ -10,9 +10,11 @@ import click
 from passtwist import __version__
 from passtwist.cli.check import check
 from passtwist.cli.doctor import doctor
+from passtwist.cli.drain import drain, undrain
 from passtwist.cli.explain import explain
 from passtwist.cli.memory import memory
 from passtwist.cli.plugins import plugins
+from passtwist.cli.reload import reload
 from passtwist.cli.serve import serve
 from passtwist.cli.status import status
 
@@ -27,5 +29,16 @@ def main() -> None:
     """
 
 
-for _command in (serve, status, memory, check, explain, doctor, plugins):
+for _command in (
+    serve,
+    status,
+    memory,
+    check,
+    explain,
+    doctor,
+    plugins,
+    reload,
+    drain,
+    undrain,
+):
     main.add_command(_command)
