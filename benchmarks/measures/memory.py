@@ -59,7 +59,6 @@ class Memory(Measure):
             self._case(bench, site, once, 2, 50)
             return
         many = [one for one in once if one.name in MANY]
-        self._case(bench, site, many, 2, 50)
         self._case(bench, site, once, 8, 300)
         self._case(bench, site, many, 32, 60)
 

@@ -95,7 +95,7 @@ def of_one(all_of_them: Memory, requests: int) -> dict[str, float]:
 
 
 def is_compared(server: Server) -> bool:
-    """Each spawn method of ours, and what most people use without and with a fork."""
+    """Each spawn method of ours, and what most people use for a fork."""
     if server.family == "passtwist":
         return server.threads == 1
-    return server.name in ("gunicorn sync", "gunicorn sync --preload")
+    return server.name == "gunicorn sync --preload"
