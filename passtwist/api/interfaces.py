@@ -239,6 +239,8 @@ class ISpawnerStatus(Interface):
 class ISpawnServer(ISpawnToolkit):
     """The spawn server as the service sees it: the toolkit, and its life."""
 
+    spawner_idle_time: float = Attribute("The setting, in seconds; may be changed.")
+
     def start() -> None:
         """Start the manager.
 
@@ -258,14 +260,27 @@ class ISpawnServer(ISpawnToolkit):
         """The spawner processes that run."""
 
 
+class IDoor(Interface):
+    """Where the connections of one listening port come in; their factory."""
+
+    def close() -> None:
+        """Let its connections end with the request that they are at."""
+
+
 class IFrontEnd(Interface):
     """What accepts the clients' connections, as the service sees it."""
+
+    def open_door() -> IDoor:
+        """A factory for the connections of another listening port."""
+
+    def keep_connections(keep: bool) -> None:
+        """Whether a connection may carry another request after the one it has."""
 
     def drain() -> Deferred[None]:
         """Close connections as they become idle; fires when none is left."""
 
-    def abort_connections() -> None:
-        """Close every connection now."""
+    def abort_connections() -> int:
+        """Close every connection now; answers how many requests that cuts off."""
 
 
 class IPasstwistService(Interface):

@@ -47,6 +47,7 @@ class AccessLog:
         self._unwritten = b""
         self._failing = False
         self._descriptor = -1
+        self._regular = False
         self.dropped = 0
         self.enabled = target != "off"
 
@@ -93,6 +94,15 @@ class AccessLog:
         self._failing = False
         if old >= 0:
             os.close(old)
+
+    def take_over(self, other: AccessLog) -> None:
+        """From the next line on, write as *other* would; it is open, and unused."""
+        self.close()
+        self.dropped += self._unwritten.count(b"\n")
+        self._target, self._format = other._target, other._format
+        self._descriptor, self.enabled = other._descriptor, other.enabled
+        self._regular = other._regular
+        self._unwritten, self._failing = b"", False
 
     def close(self) -> None:
         """Write what is left and close the file."""

@@ -27,6 +27,7 @@ from passtwist.http.request import Request
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
+    from passtwist.http.door import Door
     from passtwist.http.front import FrontEnd
     from passtwist.http.scanner import RequestHead
 
@@ -48,19 +49,22 @@ class State(Enum):
 _HEAD = State.HEAD
 _BODY = State.BODY
 _ANSWERING = State.ANSWERING
+_AT_A_REQUEST = (State.BODY, State.ANSWERING, State.FLUSHING, State.CLOSING)
 
 
 class Connection(Protocol):
     """The protocol of one client.
 
+    :ivar door: which listening port it came in by.
     :ivar deadline: reactor seconds; see `passtwist.http.deadlines`.
     """
 
     transport: Any  # any of Twisted's stream transports
     output: Output
 
-    def __init__(self, front: FrontEnd) -> None:
+    def __init__(self, front: FrontEnd, door: Door) -> None:
         self.front = front
+        self.door = door
         self.deadline = NEVER
         self._limits = front.limits
         self._state = _HEAD
@@ -112,7 +116,7 @@ class Connection(Protocol):
         """May another request follow on this connection?"""
         return (
             self._requests < self._limits.requests_per_connection
-            and not self.front.draining
+            and self.door.keeps_alive
         )
 
     def exchange_ended(self, exchange: Exchange) -> None:
@@ -173,6 +177,11 @@ class Connection(Protocol):
         else:
             self.front.counters.timed_out += 1
             self.abort()
+
+    @property
+    def has_request(self) -> bool:
+        """Is there a request whose response the client has not taken whole?"""
+        return self._state in _AT_A_REQUEST
 
     def drain(self) -> None:
         """End as soon as no request is lost by it."""
@@ -310,7 +319,7 @@ class Connection(Protocol):
         if self._buffer:
             if not self._advancing:
                 self._advance()
-        elif front.draining:
+        elif self.door.is_closed:
             self._lose()
 
     # --- ending -----------------------------------------------------------------------

@@ -347,7 +347,8 @@ class Exchange:
 
     def _settle(self, complete: bool) -> None:
         """Write it down, and give back what is held for it."""
-        if self._front.access_log.enabled:
+        # A log that was switched on meanwhile does not know when it began.
+        if self.started and self._front.access_log.enabled:
             self._record(complete)
         self.session = None
         request = self.request

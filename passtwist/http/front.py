@@ -16,9 +16,9 @@ from zope.interface import implementer
 
 from passtwist.api.failures import RequestFailure
 from passtwist.api.interfaces import IFrontEnd
-from passtwist.http.connection import Connection
 from passtwist.http.counters import Counters
 from passtwist.http.deadlines import DeadlineWatch
+from passtwist.http.door import Door
 from passtwist.http.failure_log import FailureLog
 from passtwist.http.response_head import ResponseHeads
 from passtwist.http.routing import Router
@@ -26,13 +26,14 @@ from passtwist.http.scanner import HeadScanner
 from passtwist.http.trust import Trust
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from twisted.internet.interfaces import IAddress, IReactorTime
 
     from passtwist.api.interfaces import IPool
     from passtwist.http.access_log import AccessLog
-    from passtwist.http.config import FrontEndConfig, Site
+    from passtwist.http.config import FrontEndConfig, HttpLimits, Site
+    from passtwist.http.connection import Connection
     from passtwist.http.exchange import Exchange
 
 _log = Logger()
@@ -40,7 +41,7 @@ _log = Logger()
 
 @implementer(IProtocolFactory, IFrontEnd)
 class FrontEnd(Factory):
-    """Serves sites; to be given to any stream endpoint's ``listen``.
+    """Serves sites; it, or a door of it, is given to an endpoint's ``listen``.
 
     :ivar connections: those that are open.
     :ivar counters: see `passtwist.http.counters`.
@@ -48,6 +49,11 @@ class FrontEnd(Factory):
     """
 
     noisy = False
+    router: Router
+    trust: Trust
+    scanner: HeadScanner
+    limits: HttpLimits
+    environment: str
 
     def __init__(
         self,
@@ -67,33 +73,70 @@ class FrontEnd(Factory):
         self.pool = pool
         self.clock = clock
         self.access_log = access_log
-        self.limits = config.limits
-        self.environment = config.environment
         self.spool_dir = config.spool_dir
-        self.trust = Trust(config.trusted_proxies, config.proxy_hops)
-        self.scanner = HeadScanner(config.limits)
         self.response_heads = ResponseHeads()
         self.failure_log = FailureLog()
         self.counters = Counters()
         self.watch = DeadlineWatch(clock, self._tick)
         self.connections: set[Connection] = set()
         self.draining = False
+        self._keeps_connections = True
+        self._doors: set[Door] = set()
         self._drained: list[Deferred[None]] = []
         self._id_prefix = id_prefix or secrets.token_hex(4).encode("ascii")
         self._ids = 0
-        self.set_sites(sites)
+        self.prepare(sites, config)()
+        self._own_door = self.open_door()
 
-    def set_sites(self, sites: Sequence[Site]) -> None:
-        """Serve *sites* from the next request on.
+    def prepare(
+        self, sites: Sequence[Site], config: FrontEndConfig
+    ) -> Callable[[], None]:
+        """Make all that is needed to serve *sites* with *config*.
 
+        :returns: what puts it into effect, in one step: sites and the size of
+            heads for the next request, all else for connections that are
+            accepted from then on.
         :raises UnicodeError: a host is no host name.
+        :raises ValueError: a trusted proxy is no network.
         """
-        self.router = Router(sites)
+        router = Router(sites)
+        trust = Trust(config.trusted_proxies, config.proxy_hops)
+        scanner = HeadScanner(config.limits)
+
+        def switch() -> None:
+            self.router = router
+            self.trust = trust
+            self.scanner = scanner
+            self.limits = config.limits
+            self.environment = config.environment
+
+        return switch
 
     def buildProtocol(self, addr: IAddress | None) -> Connection:
-        connection = Connection(self)
-        connection.factory = self
-        return connection
+        return self._own_door.buildProtocol(addr)
+
+    def open_door(self) -> Door:
+        """See `IFrontEnd.open_door`."""
+        door = Door(self, self._keeps_connections)
+        if self.draining:
+            door.shut()
+        else:
+            self._doors.add(door)
+        return door
+
+    def close_door(self, door: Door) -> None:
+        """Let the connections end that came in by *door*."""
+        self._doors.discard(door)
+        door.shut()
+        for connection in tuple(self.connections):
+            if connection.door is door:
+                connection.drain()
+
+    def keep_connections(self, keep: bool) -> None:
+        """See `IFrontEnd.keep_connections`."""
+        self._keeps_connections = keep
+        for door in self._doors:
+            door.keeps_alive = keep
 
     def drain(self) -> Deferred[None]:
         """Let every connection end after the request it is at.
@@ -105,18 +148,21 @@ class FrontEnd(Factory):
             it ends the waiting, not the draining.
         """
         self.draining = True
-        for connection in tuple(self.connections):
-            connection.drain()
+        for door in tuple(self._doors):
+            self.close_door(door)
         if not self.connections:
             return succeed(None)
         waiter: Deferred[None] = Deferred(self._drained.remove)
         self._drained.append(waiter)
         return waiter
 
-    def abort_connections(self) -> None:
-        """End all connections now, whatever they are at."""
-        for connection in tuple(self.connections):
+    def abort_connections(self) -> int:
+        """End all connections now; answers how many of them were at a request."""
+        connections = tuple(self.connections)
+        cut = sum(connection.has_request for connection in connections)
+        for connection in connections:
             connection.abort()
+        return cut
 
     # --- for connections -------------------------------------------------------------
 
@@ -148,7 +194,7 @@ class FrontEnd(Factory):
         try:
             session = self.pool.submit(exchange.app, request, exchange)
         except KeyError:
-            # The app went away between set_sites and now.
+            # The app went away since the request's head was read.
             exchange.fail(RequestFailure(503, "the app is not there any more", 1))
         except Exception:  # noqa: BLE001 - answered and logged: a plugin's pool may fail
             _log.failure("the pool can't take a request of {app}", app=exchange.app)

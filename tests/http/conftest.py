@@ -26,10 +26,13 @@ NOON = 784111777.0  # Sun, 06 Nov 1994 08:49:37 GMT, the date in RFC 9110
 
 
 class Client:
-    """One client of a front end, over a transport that only remembers."""
+    """One client of a front end, over a transport that only remembers.
 
-    def __init__(self, front, peer=PEER):
-        self.connection = front.buildProtocol(peer)
+    :param door: of a front end, or the front end itself.
+    """
+
+    def __init__(self, door, peer=PEER):
+        self.connection = door.buildProtocol(peer)
         self.transport = StringTransport(HERE, peer)
         self.connection.makeConnection(self.transport)
 
@@ -83,8 +86,8 @@ class Bench:
         )
         return self.front
 
-    def connect(self, peer=PEER) -> Client:
-        client = Client(self.front, peer)
+    def connect(self, peer=PEER, by=None) -> Client:
+        client = Client(by or self.front, peer)
         self.clients.append(client)
         return client
 

@@ -213,3 +213,34 @@ def test_standard_output_is_not_closed(capfd):
     log.close()
     os.write(1, b"still open\n")
     assert capfd.readouterr().out.encode("latin-1") == LINE + b"still open\n"
+
+
+def test_it_goes_on_in_another_file_and_another_format(tmp_path):
+    """What was recorded before is written as it was to be."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    log = AccessLog(str(old), "combined")
+    log.open()
+    log.record(ENTRY)
+    other = AccessLog(str(new), "json")
+    other.open()
+    log.take_over(other)
+    log.record(ENTRY)
+    log.flush()
+    assert old.read_bytes() == LINE
+    assert new.read_bytes() == as_json(ENTRY)
+    new.rename(old)
+    log.reopen()
+    log.record(ENTRY)
+    log.close()
+    assert new.read_bytes() == as_json(ENTRY)
+
+
+@pytest.mark.parametrize("targets", [("off", "file"), ("file", "off")])
+def test_it_can_be_switched_on_and_off(tmp_path, targets):
+    files = [one if one == "off" else str(tmp_path / one) for one in targets]
+    log, other = (AccessLog(one, "combined") for one in files)
+    log.open()
+    other.open()
+    log.take_over(other)
+    assert log.enabled == (targets[1] != "off")
+    log.close()

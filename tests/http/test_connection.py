@@ -660,16 +660,6 @@ def test_an_app_below_a_path_sees_its_script_name(bench):
     assert environ["REQUEST_URI"] == "/shop/a?b"
 
 
-def test_new_sites_count_from_the_next_request_on(bench):
-    """Also on connections that exist."""
-    bench.answers()
-    client = bench.connect()
-    client.send(GET)
-    bench.front.set_sites([Site("blog")])
-    client.send(GET)
-    assert [session.app for session in bench.pool.sessions] == ["shop", "blog"]
-
-
 # --- clients that leave ---------------------------------------------------------
 
 
@@ -704,46 +694,6 @@ def test_a_client_that_leaves_while_it_is_submitted_abandons_too(bench):
     client = bench.connect()
     bench.pool._answer = lambda session: client.leave()
     client.send(GET)
-    assert bench.pool.last.calls == ["abandon"]
-
-
-# --- draining -------------------------------------------------------------------
-
-
-def test_draining_ends_idle_connections_and_lets_others_finish(bench):
-    """No request is lost; the Deferred fires with the last connection."""
-    bench.answers()
-    idle, busy, fresh = bench.connect(), bench.connect(), bench.connect()
-    idle.send(GET)
-    bench.pool._answer = None
-    busy.send(GET)
-    drained = []
-    bench.front.drain().addCallback(drained.append)
-    assert (idle.closed, busy.closed, fresh.closed) == (True, False, False)
-    bench.pool.last.responder.answer(b"200 OK\r\n", b"")
-    assert b"\r\nConnection: close\r\n" in busy.take()
-    assert busy.closed
-    bench.pass_time(3)
-    assert fresh.closed
-    for client in (idle, busy, fresh):
-        assert drained == []
-        client.leave()
-    assert drained == [None]
-
-
-def test_draining_nothing_is_done_at_once(bench):
-    """No connection, nothing to wait for."""
-    drained = []
-    bench.front.drain().addCallback(drained.append)
-    assert drained == [None]
-
-
-def test_connections_can_be_ended_at_once(bench):
-    """Whatever they are at."""
-    client = bench.connect()
-    client.send(GET)
-    bench.front.abort_connections()
-    assert client.aborted
     assert bench.pool.last.calls == ["abandon"]
 
 

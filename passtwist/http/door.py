@@ -1,0 +1,50 @@
+"""A door: where the connections of one listening port come in.
+
+Runs in: the controller.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twisted.internet.interfaces import IProtocolFactory
+from twisted.internet.protocol import Factory
+from zope.interface import implementer
+
+from passtwist.api.interfaces import IDoor
+from passtwist.http.connection import Connection
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IAddress
+
+    from passtwist.http.front import FrontEnd
+
+
+@implementer(IProtocolFactory, IDoor)
+class Door(Factory):
+    """Makes the connections of a front end.
+
+    :ivar keeps_alive: a connection may carry another request after this one.
+    :ivar is_closed: connections end with the request that they are at.
+    """
+
+    noisy = False
+
+    def __init__(self, front: FrontEnd, keeps_alive: bool) -> None:
+        self.front = front
+        self.keeps_alive = keeps_alive
+        self.is_closed = False
+
+    def buildProtocol(self, addr: IAddress | None) -> Connection:
+        connection = Connection(self.front, self)
+        connection.factory = self
+        return connection
+
+    def close(self) -> None:
+        """See `IDoor.close`."""
+        self.front.close_door(self)
+
+    def shut(self) -> None:
+        """Mark it as closed; whoever does that tells its connections."""
+        self.is_closed = True
+        self.keeps_alive = False
