@@ -19,9 +19,11 @@ from passtwist.pool import Pool, PoolLimits
 from passtwist.service.apps import App
 from passtwist.service.driver import Driver
 from passtwist.service.gateway import Gateway
+from passtwist.service.in_flight import InFlight
 from passtwist.service.listeners import Listeners
 from passtwist.service.memory import MemorySampler
 from passtwist.service.memory_report import MemoryReport
+from passtwist.service.orders import Orders
 from passtwist.service.parts import Parts
 from passtwist.service.service import PasstwistService
 from passtwist.service.status import Status
@@ -106,9 +108,20 @@ def _assemble(settings: Settings, reactor: Any, registry: Registry) -> Parts:
         pool, apps, driver.workers, spawn_server, memory, now, server.runtime_dir
     )
     report = MemoryReport(memory, status, spawn_server)
-    admin = AdminServer(
-        reactor, pages={"status": status.page, "memory": report.page}, commands={}
-    )
+    in_flight = InFlight(pool, driver.workers, now)
+    orders = Orders(pool, driver.workers, spawn_server, gateway.tell)
+    pages = {
+        "status": status.page,
+        "memory": report.page,
+        "requests": in_flight.page,
+    }
+    commands = {
+        "detach": orders.detach,
+        "disable": orders.disable,
+        "enable": orders.enable,
+        "backtrace": orders.backtrace,
+    }
+    admin = AdminServer(reactor, pages, commands)
     runtime.when_made_anew.append(admin.restart)
     return Parts(
         reactor=reactor,

@@ -1,4 +1,4 @@
-"""Why a request got no answer from its app.
+"""Why a request got no answer from its app, or somebody who asked no stacks.
 
 Runs in: the controller.  Made by the service, shown by the front end.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from passtwist.errors import PasstwistError
 
 if TYPE_CHECKING:
     from passtwist.errors import SpawnError
@@ -26,3 +28,7 @@ class RequestFailure:
     reason: str
     retry_after: int | None = None
     error: SpawnError | None = None
+
+
+class NoStacks(PasstwistError):
+    """A process does not tell the stacks of its threads; the message says why."""

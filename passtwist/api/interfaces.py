@@ -143,6 +143,15 @@ class IWorker(Interface):
     def kill() -> None:
         """End it and its process group now (SIGKILL).  Never raises."""
 
+    def stacks() -> Deferred[str]:
+        """The stacks of all its threads; it goes on with what it does.
+
+        The process is asked before this returns.
+
+        :returns: errbacks with `passtwist.api.failures.NoStacks` when it does
+            not tell, after a few seconds.
+        """
+
 
 class ISpawner(Interface):
     """Starts the workers of one app by one spawn method."""
@@ -234,6 +243,9 @@ class ISpawnerStatus(Interface):
     key: str = Attribute("What it is for: a framework's key, or an app's name.")
     app: str = Attribute("The app that it was started for.")
     age: float = Attribute("Seconds since it was started.")
+
+    def stacks() -> Deferred[str]:
+        """The stacks of all its threads, as `IWorker.stacks`."""
 
 
 class ISpawnServer(ISpawnToolkit):

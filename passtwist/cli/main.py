@@ -8,13 +8,16 @@ from __future__ import annotations
 import click
 
 from passtwist import __version__
+from passtwist.cli.backtrace import backtrace
 from passtwist.cli.check import check
+from passtwist.cli.detach import detach, disable, enable
 from passtwist.cli.doctor import doctor
 from passtwist.cli.drain import drain, undrain
 from passtwist.cli.explain import explain
 from passtwist.cli.memory import memory
 from passtwist.cli.plugins import plugins
 from passtwist.cli.reload import reload
+from passtwist.cli.requests import requests
 from passtwist.cli.serve import serve
 from passtwist.cli.status import status
 
@@ -33,6 +36,11 @@ for _command in (
     serve,
     status,
     memory,
+    requests,
+    backtrace,
+    detach,
+    disable,
+    enable,
     check,
     explain,
     doctor,

@@ -184,6 +184,10 @@ class Pool:
         """
         return self._alarms.next_time()
 
+    def waiting(self) -> list[Hashable]:
+        """All tickets that wait, those of one app in the order of their turns."""
+        return [ticket for group in self._groups.values() for ticket in group.queue]
+
     def view(self) -> PoolView:
         """How things stand, for status."""
         capacity = self._staffing.capacity

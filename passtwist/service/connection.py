@@ -84,6 +84,11 @@ class Connection(Selectable):
         self._send_now = self._socket.send
         reactor.addReader(self)
 
+    @property
+    def is_answering(self) -> bool:
+        """The head of the response has come, and not yet its end."""
+        return self._answering
+
     def run(self, session: Session) -> None:
         """Send *session*'s request; the link must have found us idle."""
         self._session = session

@@ -139,6 +139,7 @@ class Gateway:
             return
         self.retried += 1
         session.worker = session.worker_pid = 0
+        session.started_at = 0.0
         now = self._now()
         worker = self.pool.checkout(session.app, session, now)
         if worker is not None:

@@ -17,9 +17,18 @@ from twisted.internet.defer import Deferred
 
 from passtwist.api.failures import RequestFailure
 from passtwist.service.connection import Connection
+from passtwist.service.session import (
+    ABANDONED,
+    CONNECTING,
+    RESPONDING,
+    RUNNING,
+    SENT,
+)
 from passtwist.wire.scoreboard import was_begun
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from twisted.internet.interfaces import IDelayedCall
 
     from passtwist.api.interfaces import IWorker
@@ -101,6 +110,21 @@ class WorkerLink:
         else:
             self._waiting.append(session)
 
+    def in_flight(self) -> Iterator[tuple[Session, str]]:
+        """The sessions that it has, each with its state."""
+        for session in self._waiting:
+            if not session.abandoned:
+                yield session, CONNECTING
+        for connection, session in self.running.items():
+            if session.abandoned:
+                yield session, ABANDONED
+            elif connection.is_answering:
+                yield session, RESPONDING
+            elif self._is_begun(connection, session):
+                yield session, RUNNING
+            else:
+                yield session, SENT
+
     def worker_exited(self) -> None:
         """The process is reaped; the pool knows already.
 
@@ -177,15 +201,19 @@ class WorkerLink:
         """Fail a session whose connection broke, unless it was not begun."""
         if session.ended:
             return True
-        board = self.worker.scoreboard
-        if board is not None and (
-            connection.slot < 0 or not was_begun(board, connection.slot, session.number)
-        ):
+        if not self._is_begun(connection, session):
             return False
         session.fail(
             RequestFailure(502, f"worker {self.worker.pid} died during the request")
         )
         return True
+
+    def _is_begun(self, connection: Connection, session: Session) -> bool:
+        board = self.worker.scoreboard
+        if board is None:
+            return True  # as far as anybody can know
+        slot = connection.slot
+        return slot >= 0 and was_begun(board, slot, session.number)
 
     def _next(self, connection: Connection) -> None:
         """A place is free: ask the pool what *connection* carries next."""

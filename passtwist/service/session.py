@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from passtwist.api.interfaces import IRequest
     from passtwist.model import WorkerId
 
+# The states of a request in flight.
+QUEUED = "queued"  # waits for a worker
+RETRYING = "retrying"  # waits again: its worker was gone before it had begun
+CONNECTING = "connecting"  # has a worker, whose connection is not there yet
+SENT = "sent"  # its worker has not begun it
+RUNNING = "running"  # the app is at it
+RESPONDING = "responding"  # the app has begun to answer
+ABANDONED = "abandoned"  # its client has left; the app goes on
+
 
 class Carrier(Protocol):
     """The connection that has a running session."""

@@ -39,6 +39,7 @@ from passtwist.spawning.handshake import Handshake
 from passtwist.spawning.hang import HangWatch, Holder, SpawnerHung, patience_for
 from passtwist.spawning.journey import Journey
 from passtwist.spawning.output import Output
+from passtwist.spawning.stacks import Stacks
 from passtwist.spawning.worker import Worker
 from passtwist.wire.journey import (
     FailedRecord,
@@ -79,8 +80,8 @@ class Ground(Protocol):
     def send(self, request: SpawnRequest, fds: dict[str, int]) -> None:
         """Hand the spawn to the manager."""
 
-    def keep_output(self, output: Output) -> None:
-        """Close it when the server stops."""
+    def keep(self, *pipes: Output | Stacks) -> None:
+        """Close them when the server stops."""
 
 
 class Attempt:
@@ -97,6 +98,7 @@ class Attempt:
         self._decided = decided  # CLOCK_MONOTONIC
         self._child: Child | None = None
         self._outputs: list[Output] = []
+        self._stacks: Stacks | None = None
         self._findings: list[Finding] = []
         self._descriptors: SpawnDescriptors | None = None
         self._handshake: Handshake | None = None
@@ -169,22 +171,23 @@ class Attempt:
         kept = descriptors.kept[record.who]
         if kept.output < 0:
             return  # said twice
-        output = Output(
-            self._ground.reactor, kept.output, self._request.app.name, record.who
-        )
-        kept.output = -1
+        reactor, app = self._ground.reactor, self._request.app.name
+        output = Output(reactor, kept.output, app, record.who)
+        stacks = Stacks(reactor, kept.stacks, app, record.who, record.pid)
+        kept.output = kept.stacks = -1
         output.pid = record.pid
         self._outputs.append(output)
-        self._ground.keep_output(output)
+        self._ground.keep(output, stacks)
         if record.who != WORKER:
             del descriptors.kept[record.who]
             self._ground.spawner_processes.add(
-                record.who, record.pid, self._request, kept, output
+                record.who, record.pid, self._request, kept, output, stacks
             )
             self._starting = self._ground.spawner_processes.find(record.pid)
             if record.who == APP and FRAMEWORK in self._request.route:
                 self._ground.spawner_processes.forked(FRAMEWORK, self._request)
             return
+        self._stacks = stacks
         self._starting = None
         for layer in self._request.route[-1:]:
             self._ground.spawner_processes.forked(layer, self._request)
@@ -200,7 +203,13 @@ class Attempt:
 
     def _ready(self, record: ReadyRecord) -> None:
         descriptors = self._descriptors
-        if self._child is None or record.pid != self._child.pid or descriptors is None:
+        stacks, child = self._stacks, self._child
+        if (
+            child is None
+            or stacks is None
+            or descriptors is None
+            or (record.pid != child.pid)
+        ):
             self._fail(
                 APP_ERROR,
                 f"process {record.pid} says it is ready but is not the worker",
@@ -212,9 +221,10 @@ class Attempt:
             if layer in descriptors.kept:  # that spawner was there already
                 descriptors.kept.pop(layer).close()
         worker = Worker(
-            self._child,
+            child,
             record,
             descriptors,
+            stacks,
             "",
             time.monotonic() - self._decided,
             self.journey.steps(),

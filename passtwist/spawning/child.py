@@ -75,7 +75,7 @@ class Child(Selectable):
 
     def terminate(self) -> None:
         """SIGTERM to the process; nothing when it is gone."""
-        self._signal(signal.SIGTERM)
+        self.signal(signal.SIGTERM)
 
     def kill(self) -> None:
         """SIGKILL to the process and its group; nothing when it is gone."""
@@ -88,7 +88,7 @@ class Child(Selectable):
                 os.killpg(self.pid, signal.SIGKILL)
         except OSError:
             pass
-        self._signal(signal.SIGKILL)
+        self.signal(signal.SIGKILL)
 
     def reap(self) -> bool:
         """Take the exit status if there is one; True when the child is gone."""
@@ -124,7 +124,8 @@ class Child(Selectable):
             found = ", ".join(map(str, sorted(actual)))
             raise NotOurChild(f"pid {self.pid} runs as user {found}, not {uid}")
 
-    def _signal(self, number: signal.Signals) -> None:
+    def signal(self, number: signal.Signals) -> None:
+        """A signal to the process; nothing when it is gone."""
         if self.exit_status is None:
             try:
                 signal.pidfd_send_signal(self._descriptor, number)

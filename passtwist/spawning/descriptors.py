@@ -2,10 +2,10 @@
 
 Runs in: the controller.
 
-Every process that may have to be started gets a lifeline and an output pipe
-of its own.  What stays here until the process has said that it took them:
-the lifeline's write end (closing it kills the process) and the output's read
-end.  Names are those of `passtwist.wire.control`.
+Every process that may have to be started gets a lifeline, an output pipe and
+a pipe for its stacks.  What stays here until the process has said that it took
+them: the lifeline's write end (closing it kills the process) and the read ends
+of the other two.  Names are those of `passtwist.wire.control`.
 """
 
 from __future__ import annotations
@@ -34,14 +34,16 @@ class Kept:
 
     :ivar lifeline: write end; the kernel kills the process when it closes.
     :ivar output: read end of its stdout and stderr, non-blocking.
+    :ivar stacks: read end of what it writes on SIGUSR2, non-blocking.
     """
 
     lifeline: int
-    output: int
+    output: int = -1
+    stacks: int = -1
 
     def close(self) -> None:
-        """Let go of both; kills the process if it took them."""
-        for name in ("lifeline", "output"):
+        """Let go of all; kills the process if it took them."""
+        for name in ("lifeline", "output", "stacks"):
             descriptor = getattr(self, name)
             if descriptor >= 0:
                 os.close(descriptor)
@@ -114,14 +116,15 @@ def make(socket_path: str, layers: tuple[str, ...], uid: int = -1) -> SpawnDescr
             prefix = "" if layer == WORKER else layer + "."
             lifeline_read, lifeline_write = os.pipe2(os.O_CLOEXEC)
             result.sent[prefix + "lifeline"] = lifeline_read
-            result.kept[layer] = Kept(lifeline_write, -1)
-            output_read, output_write = os.pipe2(os.O_CLOEXEC)
-            result.sent[prefix + "output"] = output_write
-            result.kept[layer].output = output_read
-            os.set_blocking(output_read, False)
+            result.kept[layer] = Kept(lifeline_write)
+            for name in ("output", "stacks"):
+                read, write = os.pipe2(os.O_CLOEXEC)
+                result.sent[prefix + name] = write
+                setattr(result.kept[layer], name, read)
+                os.set_blocking(read, False)
             if uid > 0:
                 # Who opens /dev/stdout opens the pipe anew, with its own rights.
-                os.fchown(output_write, uid, -1)
+                os.fchown(result.sent[prefix + "output"], uid, -1)
     except OSError:
         result.close()
         raise

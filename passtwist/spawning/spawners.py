@@ -9,6 +9,7 @@ are ours; their pidfds tell when they end.
 from __future__ import annotations
 
 import os
+import signal
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from passtwist.model import SpawnRequest
     from passtwist.spawning.descriptors import Kept
     from passtwist.spawning.output import Output
+    from passtwist.spawning.stacks import Stacks
 
 
 # What is kept of those that have ended, for who asks a moment later.
@@ -52,6 +54,7 @@ class SpawnerProcess(Selectable):
         request: SpawnRequest,
         kept: Kept,
         output: Output,
+        stacks: Stacks,
         on_gone: Callable[[SpawnerProcess], None],
     ) -> None:
         super().__init__(reactor, os.pidfd_open(pid))
@@ -62,6 +65,8 @@ class SpawnerProcess(Selectable):
         self.generation = request.generation
         self.started_at = reactor.seconds()
         self.output = output
+        self._uid = uid_of(request)
+        self._stacks = stacks
         self.has_forked = False
         self._use = self._use_of(request)
         self._kept = kept
@@ -87,6 +92,22 @@ class SpawnerProcess(Selectable):
         """End it: the kernel does, when its lifeline closes."""
         self._kept.close()
 
+    def stacks(self) -> Deferred[str]:
+        """See `ISpawnerStatus.stacks`."""
+        return self._stacks.ask(self._signal)
+
+    def _signal(self, number: signal.Signals) -> None:
+        """A signal to it, if it is still whose it should be.
+
+        It is no child of ours, so that somebody of its user's might have told
+        us of another process: of that user's, who may send it signals anyway.
+        """
+        if self._descriptor >= 0 and uids_of(self.pid) == {self._uid}:
+            try:
+                signal.pidfd_send_signal(self._descriptor, number)
+            except OSError:
+                pass
+
     def doRead(self) -> None:
         """It has ended."""
         if self._descriptor < 0:
@@ -96,6 +117,11 @@ class SpawnerProcess(Selectable):
         self._descriptor = -1
         self._kept.close()
         self._on_gone(self)
+
+
+def uid_of(request: SpawnRequest) -> int:
+    """Whose the processes of that spawn are."""
+    return request.app.uid if request.app.uid >= 0 else os.geteuid()
 
 
 class Spawners:
@@ -115,21 +141,26 @@ class Spawners:
         return iter(tuple(self._all.values()))
 
     def add(
-        self, kind: str, pid: int, request: SpawnRequest, kept: Kept, output: Output
+        self,
+        kind: str,
+        pid: int,
+        request: SpawnRequest,
+        kept: Kept,
+        output: Output,
+        stacks: Stacks,
     ) -> None:
         """A spawner was started with these descriptors.
 
-        The pid is what the process says; nothing is ever signalled by it.
+        The pid is what the process says: it is never ended by it.
         """
         if pid in self._all:
             return
-        uid = request.app.uid if request.app.uid >= 0 else os.geteuid()
-        if not uids_of(pid) <= {uid}:
+        if not uids_of(pid) <= {uid_of(request)}:
             kept.close()  # whoever said so, it was not that process
             return
         try:
             process = SpawnerProcess(
-                self._reactor, kind, pid, request, kept, output, self._gone
+                self._reactor, kind, pid, request, kept, output, stacks, self._gone
             )
         except (OSError, OverflowError):
             kept.close()

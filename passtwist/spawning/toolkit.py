@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from passtwist.spawning.output import Output
     from passtwist.spawning.runtime_dir import RuntimeDir
     from passtwist.spawning.spawners import SpawnerProcess
+    from passtwist.spawning.stacks import Stacks
     from passtwist.spawning.worker import Worker
     from passtwist.wire.control import Message
 
@@ -75,7 +76,7 @@ class SpawnServer:
             lambda pid: self.spawner_processes.known(pid) is not None,
         )
         self._code_files: tuple[str, ...] = ()
-        self._outputs: set[Output] = set()
+        self._pipes: set[Output | Stacks] = set()
 
     def start(self) -> None:
         """Become the subreaper, lay out the code, start the manager.
@@ -146,15 +147,15 @@ class SpawnServer:
         """Hand the spawn to the manager."""
         self.manager.spawn(request, fds)
 
-    def keep_output(self, output: Output) -> None:
-        """Close it when the server stops."""
-        self._outputs = {kept for kept in self._outputs if kept.fileno() >= 0}
-        self._outputs.add(output)
+    def keep(self, *pipes: Output | Stacks) -> None:
+        """Close them when the server stops."""
+        self._pipes = {kept for kept in self._pipes if kept.fileno() >= 0}
+        self._pipes.update(pipes)
 
     def _clean_up(self) -> None:
-        for output in tuple(self._outputs):
-            output.close()
-        self._outputs.clear()
+        for pipe in tuple(self._pipes):
+            pipe.close()
+        self._pipes.clear()
         self._orphans.stop()
 
     def _restore(self) -> None:

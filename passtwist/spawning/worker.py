@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from passtwist.model import ExitStatus, Finding, Step
     from passtwist.spawning.child import Child
     from passtwist.spawning.descriptors import SpawnDescriptors
+    from passtwist.spawning.stacks import Stacks
     from passtwist.wire.journey import ReadyRecord
 
 
@@ -32,6 +33,7 @@ class Worker:
         child: Child,
         ready: ReadyRecord,
         descriptors: SpawnDescriptors,
+        stacks: Stacks,
         spawn_method: str,
         spawn_seconds: float,
         journey: tuple[Step, ...],
@@ -50,6 +52,7 @@ class Worker:
         self.findings = findings
         self._child = child
         self._descriptors = descriptors
+        self._stacks = stacks
         child.when_exited().addCallback(self._exited)
 
     def when_exited(self) -> Deferred[ExitStatus]:
@@ -66,6 +69,10 @@ class Worker:
         # was not ours must not be taken for one.
         if not self._child.reap():
             self._child.kill()
+
+    def stacks(self) -> Deferred[str]:
+        """See `IWorker.stacks`."""
+        return self._stacks.ask(self._child.signal)
 
     def _exited(self, _status: ExitStatus) -> None:
         self._descriptors.close()

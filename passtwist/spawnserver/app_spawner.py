@@ -119,6 +119,7 @@ def _become_worker(
             stand_alone(descriptors["lifeline"], descriptors["output"])
             print_to(spec.log_file)
             signals.reset()
+            signals.show_stacks_on(descriptors["stacks"])
             reseed()
             set_title("worker", spec.name)
             journal.started()

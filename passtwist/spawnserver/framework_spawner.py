@@ -127,12 +127,14 @@ class FrameworkSpawner(Layer):
         log_file: str,
     ) -> Task:
         lifeline, output = descriptors["lifeline"], descriptors["output"]
+        stacks = descriptors["stacks"]
         own = Journal(APP, journal.detach())
 
         def task() -> Optional[Task]:
             stand_alone(lifeline, output)
             print_to(log_file)
             signals.settle_spawner()
+            signals.show_stacks_on(stacks)
             reseed()
             own.started()
             # The spawn itself comes over the channel, with its descriptors.

@@ -14,6 +14,7 @@ from passtwist.spawnserver.blame import blame
 from passtwist.spawnserver.loading import LoadedApp, enter_app, load_app
 from passtwist.spawnserver.worker_request import read_request
 from passtwist.wire.control import spawn_request_from_body
+from passtwist.worker import signals
 from passtwist.worker.journal import Journal
 from passtwist.worker.main import leave_failed, serve, start_serving
 from passtwist.worker.process import flush_streams
@@ -32,6 +33,7 @@ def work(memory: int, first: int, code: str) -> NoReturn:
     descriptors = {name: first + index for index, name in enumerate(message.fds)}
     for descriptor in descriptors.values():
         os.set_inheritable(descriptor, False)
+    signals.show_stacks_on(descriptors["stacks"])
     request = spawn_request_from_body(message.body)
     journal = Journal(WORKER, descriptors["handshake"])
     journal.end("start_interpreter")

@@ -31,6 +31,9 @@ from passtwist.wire.control import (
 from passtwist.wire.journey import FailedRecord
 from passtwist.worker.journal import Journal
 
+# Descriptors that every process has for itself.
+OWN = ("lifeline", "output", "stacks")
+
 # What a process does next; answers what it does after that, None to end.
 Task = Callable[[], "Optional[Task]"]
 
@@ -69,7 +72,7 @@ class Layer:
         journal: Journal,
         descriptors: Dict[str, int],
     ) -> Optional[ChildLayer]:
-        """Start a layer below with ``lifeline`` and ``output``.
+        """Start a layer below with the descriptors of OWN.
 
         None in the process that has become that layer.
 
@@ -220,10 +223,7 @@ class Layer:
         if kind not in self.starts:
             raise AssertionError("%s starts no %s layer" % (self.who, kind))
         with journal.doing("find_" + kind + "_spawner"):
-            own = {
-                name: descriptors.pop(kind + "." + name)
-                for name in ("lifeline", "output")
-            }
+            own = {name: descriptors.pop(kind + "." + name) for name in OWN}
             try:
                 child = self._find_or_start(kind, request, journal, own)
             finally:

@@ -60,7 +60,8 @@ class SpawnManager(Layer):
             if pid == 0:
                 role = "app-spawner" if kind == APP else "framework-spawner"
                 handshake = journal.detach()
-                given = [theirs.fileno(), descriptors["lifeline"]]
+                own = (descriptors["lifeline"], descriptors["stacks"])
+                given = [theirs.fileno(), *own]
                 self._exec(request, kind, handshake, role, descriptors, given)
         name = request.app.name if kind == APP else ""
         return ChildLayer(kind, pid, name, request.generation, Channel(ours))

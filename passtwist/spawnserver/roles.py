@@ -13,12 +13,13 @@ from typing import NoReturn, Optional
 from passtwist.spawnserver.channel import Channel
 from passtwist.spawnserver.layer import Task
 from passtwist.worker import lifeline, signals
-from passtwist.worker.process import close_all_but, flush_streams
+from passtwist.worker.process import STDERR, close_all_but, flush_streams
 from passtwist.worker.title import set_title
 
-# Where a spawner finds its channel and its lifeline.
+# Where a spawner finds its channel, its lifeline and the pipe for its stacks.
 CONTROL = 3
 LIFELINE = 4
+STACKS = 5
 # Where a fresh worker finds its request, and the first of its descriptors.
 REQUEST = 3
 FIRST_OF_WORKER = 4
@@ -58,9 +59,12 @@ def _first_task(role: str, code: str) -> Task:
 
         return lambda: work(REQUEST, FIRST_OF_WORKER, code)
     signals.settle_spawner()
-    close_all_but((CONTROL, LIFELINE))
-    for descriptor in (CONTROL, LIFELINE):
+    # The manager has no such pipe: its stacks go to the log.
+    own = (CONTROL, LIFELINE) if role == "manager" else (CONTROL, LIFELINE, STACKS)
+    close_all_but(own)
+    for descriptor in own:
         os.set_inheritable(descriptor, False)
+    signals.show_stacks_on(STACKS if STACKS in own else STDERR)
     # Armed before exec by whoever started us, except for the manager itself;
     # arming twice changes nothing.
     lifeline.arm(LIFELINE)

@@ -17,7 +17,7 @@ from passtwist.wire.control import (
 )
 
 # What a fresh worker finds at descriptors 4, 5, ... (3 is its request).
-WORKER_DESCRIPTORS = ("handshake", "listener", "scoreboard", "lifeline")
+WORKER_DESCRIPTORS = ("handshake", "listener", "scoreboard", "lifeline", "stacks")
 
 
 def request_in_memory(request: SpawnRequest) -> int:

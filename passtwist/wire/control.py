@@ -15,8 +15,8 @@ that concerns one spawn goes over that spawn's own handshake socket instead
 (`passtwist.wire.journey`).
 
 Descriptors of ``spawn``: ``handshake``; ``listener``, ``scoreboard``,
-``lifeline`` and ``output`` for the worker; and for each layer of the route,
-in case it has to be started, ``LAYER.lifeline`` and ``LAYER.output``.  Who
+``lifeline``, ``output`` and ``stacks`` for the worker; and for each layer of the
+route, in case it has to be started, ``LAYER.`` and those three.  Who
 forwards a message closes its copies; who does not need a layer's descriptors
 closes them.
 """
@@ -34,7 +34,7 @@ from passtwist.wire.frames import MAX_CONTROL_PAYLOAD, FrameReader, encode_frame
 MESSAGE = 16
 VERSION = 1
 # One sendmsg carries at most 253 descriptors (SCM_MAX_FD); a spawn through
-# both spawner layers takes 10.
+# both spawner layers takes 12.
 MAX_DESCRIPTORS = 32
 
 

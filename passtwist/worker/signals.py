@@ -17,6 +17,9 @@ import threading
 from types import FrameType
 from typing import Callable, Optional
 
+# Where stacks go; until somebody says otherwise, to the log with what is printed.
+_stacks = 2
+
 IGNORED_BY_SPAWNERS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -43,6 +46,22 @@ def reset() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
+def show_stacks_on(descriptor: int) -> None:
+    """On SIGUSR2, write the stacks of all threads to *descriptor*.
+
+    From the handler itself, so also in an endless loop and in a call into C.
+    It is taken over; that of the process which we were forked from is closed.
+    """
+    global _stacks
+    before, _stacks = _stacks, descriptor
+    faulthandler.register(signal.SIGUSR2, file=descriptor, all_threads=True)
+    if before > 2:
+        try:
+            os.close(before)
+        except OSError:
+            pass  # the app has closed it
+
+
 def settle_worker(on_term: Callable[[], None]) -> None:
     """The dispositions of a worker that serves.
 
@@ -63,7 +82,8 @@ def settle_worker(on_term: Callable[[], None]) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, handle)
-    faulthandler.register(signal.SIGUSR2, file=2, all_threads=True)
+    # The app may have put its own there.
+    faulthandler.register(signal.SIGUSR2, file=_stacks, all_threads=True)
     _hold_term_over_forks()
 
 

@@ -95,6 +95,7 @@ class PlayedWorker:
         self.connections = []
         self.asked = []
         self._exited = []
+        self._stacks = []
 
     def when_exited(self):
         self._exited.append(Deferred())
@@ -106,6 +107,11 @@ class PlayedWorker:
     def kill(self):
         self.asked.append("kill")
 
+    def stacks(self):
+        self.asked.append("stacks")
+        self._stacks.append(Deferred())
+        return self._stacks[-1]
+
     # --- for tests
 
     def accept(self):
@@ -116,6 +122,10 @@ class PlayedWorker:
         self.connections.append(connection)
         connection.sendall(encode_ready(slot))
         return Served(connection, slot, self)
+
+    def tell_stacks(self, text="Thread 0x1:"):
+        """Who asked for stacks gets them."""
+        self._stacks.pop(0).callback(text)
 
     def exit(self, status=None):
         """The process ends: everything closes, then its exit is seen."""

@@ -148,8 +148,11 @@ class Spawn:
         self.is_over = False
         self._handshake = handshake
         self.lifelines = {layer: ends[0] for layer, ends in ours.items()}
-        self._outputs = {ends[1]: layer for layer, ends in ours.items()}
         self.output = dict.fromkeys(ours, b"")
+        self.stacks = dict.fromkeys(ours, b"")
+        self._outputs = {ends[1]: (self.output, layer) for layer, ends in ours.items()}
+        for layer, ends in ours.items():
+            self._outputs[ends[2]] = (self.stacks, layer)
         self._memory = page
         self.scoreboard = memoryview(page).cast("Q")
 
@@ -232,8 +235,8 @@ class Spawn:
             data = os.read(end, 1 << 20)
         except BlockingIOError:
             return
-        layer = self._outputs[end]
-        self.output[layer] += data
+        told, layer = self._outputs[end]
+        told[layer] += data
         if not data:
             os.close(end)
             del self._outputs[end]
@@ -331,8 +334,10 @@ class Driver:
             prefix = "" if layer == WORKER else layer + "."
             sent[prefix + "lifeline"], lifeline = os.pipe()
             output, sent[prefix + "output"] = os.pipe()
+            stacks, sent[prefix + "stacks"] = os.pipe()
             os.set_blocking(output, False)
-            kept[layer] = (lifeline, output)
+            os.set_blocking(stacks, False)
+            kept[layer] = (lifeline, output, stacks)
         memory = mmap.mmap(page, PAGE_SIZE)
         message = encode_message("spawn", spawn_request_to_body(request), list(sent))
         socket.send_fds(self.control, [message], list(sent.values()))

@@ -303,7 +303,7 @@ def test_usr2_dumps_the_stacks_of_all_threads(driver, tmp_path):
     def dumped():
         spawn.drain()
         return f'File "{app.root}/site_app.py", line 4 in app' in (
-            spawn.output[WORKER].decode()
+            spawn.stacks[WORKER].decode()
         )
 
     until(dumped, "the dump")
