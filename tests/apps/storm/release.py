@@ -1,0 +1,4 @@
+"""What a deployment replaces: the tests write this file anew."""
+
+VERSION = 1
+HEALTHY = True

@@ -1,0 +1,219 @@
+"""A storm: an app under load, what is done to it meanwhile, and what came of it.
+
+Runs in: tests.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from passtwist.testing.waiting import wait_until
+from tests.integration.sites import APPS, Site, serve
+from tests.storms.crowd import Crowd, Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from passtwist.testing.server import RunningServer
+
+NAME = "storm"
+WORKERS = 4
+
+# How an app gets all layers that its method can have: the framework layer is
+# there for apps that use a framework.
+ROUTES: dict[str, dict[str, object]] = {
+    "conservative": {"spawn_method": "conservative"},
+    "smart-lv2": {"spawn_method": "smart-lv2"},
+    "smart": {
+        "spawn_method": "smart",
+        "framework": "flask",
+        "entry": "flask_app:app",
+    },
+}
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A line of the app's journal: a request that it was called with."""
+
+    method: str
+    name: str
+    pid: int
+    version: int
+
+
+@dataclass
+class Storm:
+    """What a storm is made with.
+
+    :ivar threads: how many requests a worker has at a time.
+    :ivar timeline: what was done and seen, with seconds since its begin.
+    :ivar killed: pids, and what each of them was.
+    """
+
+    site: Site
+    server: RunningServer
+    crowd: Crowd
+    chance: random.Random
+    threads: int = 1
+    timeline: list[tuple[float, str]] = field(default_factory=list)
+    killed: dict[int, str] = field(default_factory=dict)
+    begun_at: float = field(default_factory=time.monotonic)
+
+    def note(self, text: str) -> None:
+        """Put a line into the timeline."""
+        self.timeline.append((round(time.monotonic() - self.begun_at, 3), text))
+
+    def wait_for_requests(self, count: int) -> None:
+        """Let it go on until there were so many in all."""
+        tally = self.crowd.tally
+        wait_until(lambda: tally.requests >= count, f"{count} requests", patience=600.0)
+
+    def wait_until_full(self) -> float:
+        """Wait until all workers that there may be serve; seconds that it took."""
+        begin = time.monotonic()
+
+        def full() -> bool:
+            workers = self.server.workers(NAME, "idle", "busy")
+            alive = [one for one in workers if one["pid"] not in self.killed]
+            return len(alive) == WORKERS
+
+        wait_until(full, f"{WORKERS} workers")
+        return time.monotonic() - begin
+
+    def journal(self) -> list[Begun]:
+        """What the app was called with, in the order in which it began."""
+        found = []
+        for line in (self.site.root / "journal").read_text().splitlines():
+            method, name, pid, version = line.split()
+            found.append(Begun(method, name, int(pid), int(version)))
+        return found
+
+
+@dataclass
+class Record:
+    """What came of a storm.
+
+    :ivar inside: how many requests were answered 502 because they were in a worker
+        that was killed.
+    :ivar unexplained: what came instead of an answer otherwise, by request.
+    :ivar repeated: requests that the app was called with more than once, though
+        their client has asked once.
+    :ivar lost: POST requests that were answered but that no worker has begun.
+    :ivar workers: how many processes have begun a request.
+    :ivar kills: how many of each kind were killed.
+    """
+
+    tally: Tally
+    inside: int
+    unexplained: dict[str, str]
+    repeated: list[str]
+    lost: list[str]
+    workers: int
+    kills: Counter[str]
+    seconds: float
+    timeline: list[tuple[float, str]]
+
+    def faults(self) -> dict[str, object]:
+        """All that may not be: empty if what was promised was kept."""
+        found: dict[str, object] = {
+            "failed": self.unexplained,
+            "wrong": self.tally.wrong,
+            "stale": self.tally.stale,
+            "closed in idleness": self.tally.idle_closes,
+            "repeated": self.repeated,
+            "lost": self.lost,
+        }
+        return {name: what for name, what in found.items() if what}
+
+    def __str__(self) -> str:
+        """For people."""
+        tally = self.tally
+        lines = [f"  {at:8.3f} s  {text}" for at, text in self.timeline]
+        versions = ", ".join(
+            f"{count} by release {version}"
+            for version, count in sorted(tally.answered.items())
+        )
+        kills = ", ".join(f"{count} {what}" for what, count in self.kills.items())
+        lines.append(
+            f"{tally.requests} requests in {self.seconds:.1f} s, "
+            f"{len(tally.orders)} of them POST; answered: {versions}"
+        )
+        lines.append(
+            f"{self.workers} workers have begun requests; killed: {kills or 'none'}; "
+            f"{self.inside} requests were in killed workers; "
+            f"{tally.goodbyes} connections closed with notice"
+        )
+        lines.append(f"faults: {self.faults() or 'none'}")
+        return "\n".join(lines)
+
+
+@contextmanager
+def serving(
+    folder: Path,
+    method: str,
+    seed: int,
+    rate: float,
+    wait: int = 20,
+    threads: int = 1,
+    **keys: object,
+) -> Iterator[Storm]:
+    """A server with the app, WORKERS workers of it, and a crowd that asks.
+
+    :param keys: of the app, beside those that it takes for its spawn *method*.
+    """
+    keys |= {"min_instances": WORKERS, "prestart": True, "threads": threads}
+    keys |= ROUTES[method]
+    # Two releases of one second and one size look alike to Python's cache.
+    env = {"PYTHONDONTWRITEBYTECODE": "1"}
+    site = Site(folder, NAME, APPS / "storm", env=env, **keys)
+    server_keys: dict[str, object] = {"access_log": "off", "max_pool_size": WORKERS}
+    with serve(folder, site, **server_keys) as server:
+        wait_until(lambda: len(server.workers(NAME, "idle")) == WORKERS, "all workers")
+        with Crowd(server.port, rate, seed, wait) as crowd:
+            yield Storm(site, server, crowd, random.Random(seed), threads)
+
+
+def record_of(storm: Storm) -> Record:
+    """What came of it, once its crowd has gone."""
+    tally = storm.crowd.tally
+    journal = storm.journal()
+    times = Counter(line.name for line in journal)
+    by = {line.name: line.pid for line in journal}
+    # A worker may be killed when it has said that it begins, to the controller by
+    # the scoreboard, and before the app has written it down.
+    inside = {
+        name
+        for name, what in tally.failed.items()
+        if what == "502" and (name not in by or by[name] in storm.killed)
+    }
+    most = storm.threads * len(storm.killed)
+    if len(inside) > most:
+        inside.clear()
+    return Record(
+        tally=tally,
+        inside=len(inside),
+        unexplained={
+            name: what for name, what in tally.failed.items() if name not in inside
+        },
+        repeated=[
+            name
+            for name, count in times.items()
+            if count > 1 and name not in tally.asked_again
+        ],
+        lost=[
+            name
+            for name, what in tally.orders.items()
+            if what == "200" and name not in times
+        ],
+        workers=len(set(by.values())),
+        kills=Counter(storm.killed.values()),
+        seconds=time.monotonic() - storm.begun_at,
+        timeline=storm.timeline,
+    )

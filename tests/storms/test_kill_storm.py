@@ -1,0 +1,44 @@
+"""Under load, the processes below the controller are killed one after the other."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.storms.killing import kill_on
+from tests.storms.sizes import SIZE
+from tests.storms.storm import NAME, ROUTES, record_of, serving
+
+pytestmark = pytest.mark.timeout(SIZE.timeout)
+
+
+@pytest.mark.parametrize(
+    ("method", "threads"), [*((method, 1) for method in ROUTES), ("smart-lv2", 4)]
+)
+def test_a_kill_fails_only_the_requests_that_are_in_the_worker(
+    tmp_path, method, threads
+):
+    """Each of them is answered 502; nobody else notices, and no POST runs twice.
+
+    Soon after the last kill there are as many workers as before.
+    """
+    with serving(
+        tmp_path, method, seed=5, rate=SIZE.rate, wait=60, threads=threads
+    ) as storm:
+        kill_on(storm, SIZE.kills)
+        seconds = storm.wait_until_full()
+        spawns = [one["spawn_seconds"] for one in storm.server.workers(NAME)]
+        storm.note(
+            f"full {seconds:.3f} s after the last kill; "
+            f"spawning a worker takes up to {max(spawns):.3f} s"
+        )
+        # Who comes now finds nothing broken.
+        failed = len(storm.crowd.tally.failed)
+        storm.wait_for_requests(storm.crowd.tally.requests + 200)
+        afterwards = len(storm.crowd.tally.failed) - failed
+    record = record_of(storm)
+    print(record)
+    assert record.faults() == {}
+    assert set(record.tally.failures) <= {"502"}
+    assert record.kills["worker"] > 0
+    assert record.kills["manager"] > 0
+    assert afterwards == 0
