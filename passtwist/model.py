@@ -26,9 +26,13 @@ APP_ERROR = "app-error"  # the app's own code or files
 TIMEOUT = "timeout"  # start_timeout passed
 LAYER_DIED = "layer-died"  # a process of the spawn server went away
 UNSAFE_FORK = "unsafe-fork"  # the fork-safety audit found something
+HEALTH_CHECK = "health-check"  # it was ready and did not answer as it should
 SYSTEM = "system"  # the operating system refused (fork, exec, sockets)
 INTERNAL = "internal"  # our own fault
-SPAWN_FAILURES = (APP_ERROR, TIMEOUT, LAYER_DIED, UNSAFE_FORK, SYSTEM, INTERNAL)
+SPAWN_FAILURES = (
+    *(APP_ERROR, TIMEOUT, LAYER_DIED, UNSAFE_FORK),
+    *(HEALTH_CHECK, SYSTEM, INTERNAL),
+)
 
 # What a finding of the fork-safety audit means (Finding.level).
 UNSAFE = "unsafe"  # the app is not forked

@@ -20,7 +20,7 @@ import pluggy
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from passtwist.api.interfaces import IFramework, ISpawnMethod
+    from passtwist.api.interfaces import IFramework, IRestartTrigger, ISpawnMethod
     from passtwist.model import AppSpec
 
 PROJECT = "passtwist"
@@ -44,6 +44,14 @@ def passtwist_frameworks() -> Iterable[IFramework] | None:
 
     :returns: providers of `IFramework`; their names become values of the
         setting ``framework``.
+    """
+
+
+@hookspec
+def passtwist_restart_triggers() -> Iterable[IRestartTrigger] | None:
+    """What asks for restarts of apps.
+
+    :returns: providers of `IRestartTrigger`; each of them watches every app.
     """
 
 

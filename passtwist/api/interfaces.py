@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 from zope.interface import Attribute, Interface
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from twisted.internet.defer import Deferred
 
     from passtwist.api.detection import AppFiles, Detection
     from passtwist.api.failures import RequestFailure
+    from passtwist.api.reactors import Reactor
     from passtwist.model import AppSpec, ExitStatus, SpawnRequest
 
 # --- serving: http -> service -------------------------------------------------
@@ -171,7 +172,11 @@ class ISpawner(Interface):
         """
 
     def stop() -> None:
-        """The app is gone or replaced: let go of what is kept for it."""
+        """The app, or its code, is gone or replaced: let go of what is kept for it.
+
+        Each generation of an app has a spawner of its own, and those of other
+        generations may go on.
+        """
 
 
 class ISpawnToolkit(Interface):
@@ -188,10 +193,11 @@ class ISpawnToolkit(Interface):
         :returns: as `ISpawner.spawn`.
         """
 
-    def retire(app: str, below: int | None = None) -> None:
+    def retire(app: str, below: int | None = None, since: int | None = None) -> None:
         """End the app spawners of *app*; its workers go on.
 
         :param below: only those of generations before this one.
+        :param since: only those of this generation and later ones.
         """
 
 
@@ -203,7 +209,7 @@ class ISpawnMethod(Interface):
     description: str = Attribute("One line for `--list-plugins`.")
 
     def create_spawner(app: AppSpec, toolkit: ISpawnToolkit) -> ISpawner:
-        """A spawner for one app.  Starts no process yet."""
+        """A spawner for one generation of one app.  Starts no process yet."""
 
 
 class IFramework(Interface):
@@ -232,6 +238,55 @@ class IFramework(Interface):
         """Look at names, and at words in files; never import or execute.
 
         :returns: what was found; None when this is no app of this framework.
+        """
+
+
+# --- restarting ---------------------------------------------------------------
+
+
+class IRestartableApp(Interface):
+    """An app, as a trigger of restarts sees it."""
+
+    name: str = Attribute("Unique among the apps of a server.")
+    root: str = Attribute(
+        "Absolute folder of the app, as configured: a link in it may lead to "
+        "another place at any time.  It may be another user's than ours."
+    )
+    restart_dir: str = Attribute("The setting: a folder, relative to the root.")
+    environment: str = Attribute("'production' or 'development'.")
+
+    def restart(reason: str) -> None:
+        """Replace its workers, one by one, by such as have the code of now.
+
+        Requests that come together are one restart.
+
+        :param reason: what asks for it, for the log.
+        """
+
+    def restart_before_requests(reason: str) -> None:
+        """From now on, answer no request by code that was loaded before it came.
+
+        Requests wait for a restart, which is asked for when one comes.
+
+        :param reason: what asks for it, for the log; "" to end it.
+        """
+
+
+class IRestartTrigger(Interface):
+    """Knows when an app wants a restart; what a plugin for that provides."""
+
+    name: str = Attribute("For lists and the log.")
+    description: str = Attribute("One line for `--list-plugins`.")
+
+    def watch(app: IRestartableApp, reactor: Reactor) -> Callable[[], None]:
+        """Look after *app* from now on.
+
+        Called for each app, in the reactor's thread, when the server starts or
+        the app is added.  Must not block.
+
+        :param reactor: for time and descriptors.  Its `callFromThread` may be
+            called from any thread; nothing else here may.
+        :returns: a function that ends it, called once.
         """
 
 

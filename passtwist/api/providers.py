@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from zope.interface import Invalid
 from zope.interface.verify import verifyObject
 
-from passtwist.api.interfaces import IFramework, ISpawnMethod
+from passtwist.api.interfaces import IFramework, IRestartTrigger, ISpawnMethod
 
 if TYPE_CHECKING:
     from zope.interface import Interface
@@ -44,6 +44,11 @@ def fault_of_framework(provider: object) -> str:
     if not isinstance(getattr(provider, "distribution", None), str):
         return f'{provider!r} has no good distribution; it is a name or ""'
     return ""
+
+
+def fault_of_restart_trigger(provider: object) -> str:
+    """What is wrong with a provider of IRestartTrigger, or ""."""
+    return _fault(IRestartTrigger, provider)
 
 
 def child_file_name(framework: str) -> str:

@@ -29,6 +29,11 @@ class Reactor(Protocol):
     ) -> IDelayedCall:
         """Call in *delay* seconds."""
 
+    def callFromThread(
+        self, call: Callable[..., Any], /, *args: Any, **kw: Any
+    ) -> object:
+        """Call in the reactor's thread, soon; the one thing for other threads."""
+
     def addReader(self, reader: IReadDescriptor) -> None:
         """Watch for readability."""
 

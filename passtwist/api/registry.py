@@ -9,33 +9,36 @@ import os
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from passtwist.api.plugin_sources import Source, from_file, installed
 from passtwist.api.plugins import Plugins, cause_of
 from passtwist.api.providers import (
     child_file_name,
     fault_of_framework,
+    fault_of_restart_trigger,
     fault_of_spawn_method,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from passtwist.api.interfaces import IFramework, ISpawnMethod
+    from passtwist.api.interfaces import IFramework, IRestartTrigger, ISpawnMethod
     from passtwist.api.plugins import Trace
     from passtwist.errors import PluginError
     from passtwist.model import AppSpec
 
 BLOCK = "PASSTWIST_BLOCK_PLUGINS"
 TRACE = "PASSTWIST_TRACE_PLUGINS"
+# In the order of lists.
+_KINDS = ("spawn method", "framework", "restart trigger")
 
 
 @dataclass(frozen=True)
 class Provided:
     """One thing that a plugin provides, for lists.
 
-    :ivar kind: ``spawn method`` or ``framework``.
+    :ivar kind: ``spawn method``, ``framework`` or ``restart trigger``.
     :ivar origin: distribution with version, or file, of its plugin.
     """
 
@@ -47,10 +50,18 @@ class Provided:
     origin: str
 
 
+class _Named(Protocol):
+    """What all providers are checked to have."""
+
+    name: str
+    description: str
+
+
 class Registry:
     """All that plugins provide, checked.  Make one with `load`.
 
     :ivar frameworks: in the order in which they are asked to detect an app.
+    :ivar restart_triggers: in the order of their names.
     :ivar provided: everything, for lists.
     """
 
@@ -58,6 +69,7 @@ class Registry:
         self._plugins = plugins
         self._spawn_methods: dict[str, ISpawnMethod] = {}
         self.frameworks: tuple[IFramework, ...] = ()
+        self.restart_triggers: tuple[IRestartTrigger, ...] = ()
         self.provided: tuple[Provided, ...] = ()
         self._collect()
 
@@ -153,28 +165,44 @@ class Registry:
         )
 
     def _collect(self) -> None:
-        provided: list[Provided] = []
-        owners: dict[str, str] = {}
-        hook = "passtwist_spawn_methods"
-        for plugin, one in self._providers(hook, fault_of_spawn_method):
+        rows: list[Provided] = []
+        hook, kind = "passtwist_spawn_methods", "spawn method"
+        for one in self._named(hook, kind, fault_of_spawn_method, rows):
             method = cast("ISpawnMethod", one)
             for name in (method.name, *method.aliases):
-                self._claim(plugin, hook, "spawn method", name, owners)
                 self._spawn_methods[name] = method
-            provided.append(self._row("spawn method", plugin, method, method.aliases))
-        frameworks: list[IFramework] = []
-        owners = {}
-        hook = "passtwist_frameworks"
-        for plugin, one in self._providers(hook, fault_of_framework):
-            framework = cast("IFramework", one)
-            self._claim(plugin, hook, "framework", framework.name, owners)
-            frameworks.append(framework)
-            provided.append(self._row("framework", plugin, framework, ()))
+        hook, kind = "passtwist_frameworks", "framework"
+        found = self._named(hook, kind, fault_of_framework, rows)
+        frameworks = [cast("IFramework", one) for one in found]
         # Equal priorities: by name, so that two machines agree.
         frameworks.sort(key=lambda one: (-one.priority, one.name))
-        provided.sort(key=lambda one: (one.kind != "spawn method", one.name))
         self.frameworks = tuple(frameworks)
-        self.provided = tuple(provided)
+        hook, kind = "passtwist_restart_triggers", "restart trigger"
+        found = self._named(hook, kind, fault_of_restart_trigger, rows)
+        triggers = [cast("IRestartTrigger", one) for one in found]
+        self.restart_triggers = tuple(sorted(triggers, key=lambda one: one.name))
+        rows.sort(key=lambda one: (_KINDS.index(one.kind), one.name))
+        self.provided = tuple(rows)
+
+    def _named(
+        self,
+        hook: str,
+        kind: str,
+        fault_of: Callable[[object], str],
+        rows: list[Provided],
+    ) -> list[object]:
+        """What *hook* provides, each with a name of its own; listed in *rows*."""
+        owners: dict[str, str] = {}
+        found: list[object] = []
+        for plugin, one in self._providers(hook, fault_of):
+            provider = cast("_Named", one)
+            is_method = kind == "spawn method"
+            aliases = cast("ISpawnMethod", one).aliases if is_method else ()
+            for name in (provider.name, *aliases):
+                self._claim(plugin, hook, kind, name, owners)
+            rows.append(self._row(kind, plugin, provider, aliases))
+            found.append(one)
+        return found
 
     def _providers(
         self, hook: str, fault_of: Callable[[object], str]
@@ -208,7 +236,7 @@ class Registry:
         self,
         kind: str,
         plugin: str,
-        provider: ISpawnMethod | IFramework,
+        provider: _Named,
         aliases: tuple[str, ...],
     ) -> Provided:
         origin = self._plugins.origin(plugin)

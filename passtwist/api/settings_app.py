@@ -190,21 +190,24 @@ class AppSettings:
         Text(checks.folder_inside),
         "tmp",
         "folder in root that is watched for restart.txt and always_restart.txt",
-        effective=False,
         live=True,
     )
     restart_parallelism: int = setting(
         Integer(1, 1000),
         1,
         "workers that a rolling restart replaces at a time",
-        effective=False,
+        live=True,
+    )
+    drain_time: float = setting(
+        Duration(),
+        "5m",
+        "a worker that is to leave is killed when its requests take longer; 0: never",
         live=True,
     )
     health_check: str = setting(
         Text(checks.url_path),
         "",
         "path that a new worker must answer before it serves",
-        effective=False,
         live=True,
     )
     buffer_requests: bool = setting(

@@ -51,15 +51,18 @@ class RouteSpawner:
         self.route = route
         self._app = app
         self._toolkit = toolkit
+        self._generations: set[int] = set()
 
     def spawn(self, request: SpawnRequest) -> Deferred[IWorker]:
         """As `ISpawner.spawn`."""
+        self._generations.add(request.generation)
         return self._toolkit.spawn(replace(request, route=self.route))
 
     def stop(self) -> None:
         """As `ISpawner.stop`."""
-        if self.route:
-            self._toolkit.retire(self._app.name)
+        if self.route and self._generations:
+            below, since = max(self._generations) + 1, min(self._generations)
+            self._toolkit.retire(self._app.name, below, since)
 
 
 def conservative_spawner(
@@ -108,5 +111,7 @@ class _NoToolkit:
     def spawn(self, request: SpawnRequest) -> NoReturn:
         raise AssertionError("a preview spawns nothing")
 
-    def retire(self, app: str, below: int | None = None) -> None:
+    def retire(
+        self, app: str, below: int | None = None, since: int | None = None
+    ) -> None:
         raise AssertionError("a preview retires nothing")

@@ -14,6 +14,7 @@ from passtwist.http.page_style import FRIENDLY
 from passtwist.http.shown import shown
 from passtwist.http.traceback_text import Frame, parts
 from passtwist.model import (
+    HEALTH_CHECK,
     LAYER_DIED,
     SYSTEM,
     TIMEOUT,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _HEADINGS = {
     TIMEOUT: "The application did not start in time",
     UNSAFE_FORK: "The application can’t be forked safely",
+    HEALTH_CHECK: "The application did not pass its health check",
     LAYER_DIED: "A process of the server ended while the application was started",
     SYSTEM: "The system did not let the application start",
 }

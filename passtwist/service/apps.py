@@ -1,17 +1,21 @@
-"""The apps that a server runs: from settings to a spawner.
+"""The apps that a server runs: from settings to spawners.
 
 Runs in: the controller.
 """
 
 from __future__ import annotations
 
+import os
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import attrs
 from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 
 from passtwist.api.resolve import resolve
+from passtwist.api.settings_declare import in_effect
 from passtwist.errors import PasstwistError, SpawnError
 from passtwist.model import APP_ERROR, Limits, SpawnRequest, Step
 
@@ -21,15 +25,32 @@ if TYPE_CHECKING:
     from passtwist.api.settings import AppSettings, ServerSettings
     from passtwist.model import AppSpec, WorkerId
 
+# Settings that the pool knows by the same name.
+_FOR_THE_POOL = (
+    *("min_instances", "max_instances", "spawn_concurrency", "spare_workers"),
+    *("max_queue_size", "max_queue_time", "prestart", "max_requests"),
+    *("memory_limit", "hard_memory_limit", "restart_parallelism", "drain_time"),
+)
+
+
+@dataclass(frozen=True)
+class Code:
+    """What one generation of an app is made of."""
+
+    spec: AppSpec
+    spawner: ISpawner
+
 
 class App:
     """One app of the server.
 
-    It is looked at when its first worker is wanted, and again at each spawn
-    until something was found: an app that is broken, or not yet there, must
-    not keep the server from starting.
+    It is looked at when the first worker of a generation is wanted, and again at
+    each spawn until something was found: an app that is broken, or not yet there,
+    must not keep the server from starting.  What was found holds for all workers
+    of that generation: while new code fails, more workers of the old are started.
 
-    :ivar spec: what was found, None before.
+    :ivar settings: for the generations to come.
+    :ivar generation: the newest that had a worker.
     :ivar last_spawn_error: of the last spawn that failed, None after one that
         succeeded.
     """
@@ -45,45 +66,47 @@ class App:
     ) -> None:
         self.name = settings.name
         self.settings = settings
-        self.spec: AppSpec | None = None
+        self.generation = 0
         self.last_spawn_error: SpawnError | None = None
         self._server = server
         self._registry = registry
         self._toolkit = toolkit
-        self._spawner: ISpawner | None = None
+        self._codes: dict[int, Code] = {}
 
     @property
     def limits(self) -> Limits:
         """What the pool has to know."""
         settings = self.settings
-        return Limits(
-            min_instances=settings.min_instances,
-            max_instances=settings.max_instances,
-            spawn_concurrency=settings.spawn_concurrency,
-            max_queue_size=settings.max_queue_size,
-            max_queue_time=settings.max_queue_time,
-            concurrency=settings.threads,
-            prestart=settings.prestart,
-            spare_workers=settings.spare_workers,
-        )
+        values = {key: in_effect(settings, key) for key in _FOR_THE_POOL}
+        return Limits(concurrency=settings.threads, **values)
+
+    @property
+    def spec(self) -> AppSpec | None:
+        """What was found, None before: the code that serves, else the newest."""
+        code = self._code
+        return None if code is None else code.spec
 
     @property
     def spawn_method(self) -> str:
         """The method in effect, or the one that was asked for."""
-        if self._spawner is not None:
-            return self._spawner.method
-        return self.settings.spawn_method
+        code = self._code
+        return self.settings.spawn_method if code is None else code.spawner.method
 
     @property
     def spawn_method_reason(self) -> str:
         """Why it is not the one asked for, or ''."""
-        return self._spawner.reason if self._spawner is not None else ""
+        return "" if self._code is None else self._code.spawner.reason
+
+    def change(self, settings: AppSettings, server: ServerSettings) -> None:
+        """Other settings hold for the generations to come."""
+        self.settings = settings
+        self._server = server
 
     def spawn(self, number: WorkerId, generation: int) -> Deferred[IWorker]:
         """Start a worker; ends as `ISpawner.spawn` does."""
         begun = time.monotonic()
         try:
-            spawner = self._look()
+            code = self._look(generation)
         except PasstwistError as error:  # a broken app, or a broken plugin
             seconds = time.monotonic() - begun
             step = Step("controller", 0, "detect_app", "failed", begun, seconds)
@@ -91,28 +114,57 @@ class App:
             if not summary.startswith(f"app {self.name}"):
                 summary = f"app {self.name}: {summary}"
             return fail(SpawnError(APP_ERROR, summary, journey=(step,)))
-        assert self.spec is not None
-        request = SpawnRequest(int(number), self.spec, generation=generation)
+        request = SpawnRequest(int(number), code.spec, generation=generation)
 
         def label(worker: IWorker) -> IWorker:
             # The toolkit does not know for which method it spawned.
-            worker.spawn_method = worker.spawn_method or spawner.method
+            worker.spawn_method = worker.spawn_method or code.spawner.method
             return worker
 
-        return spawner.spawn(request).addCallback(label)
+        return code.spawner.spawn(request).addCallback(label)
+
+    def came_up(self, generation: int) -> None:
+        """A worker of it is ready."""
+        self.generation = max(self.generation, generation)
+        self.last_spawn_error = None
+
+    def give_up(self, generation: int) -> None:
+        """A generation failed to come up; harmless for one that did not."""
+        if generation > self.generation:
+            self._drop(generation)
+
+    def release(self, below: int) -> None:
+        """Generations before *below* start no more workers."""
+        for generation in [one for one in self._codes if one < below]:
+            self._drop(generation)
 
     def stop(self) -> None:
         """The app is removed."""
-        if self._spawner is not None:
-            self._spawner.stop()
-            self._spawner = None
-        self.spec = None
+        for generation in list(self._codes):
+            self._drop(generation)
 
-    def _look(self) -> ISpawner:
-        if self._spawner is None:
-            found = resolve(self.settings, self._server, self._registry)
-            self.spec = found.spec
+    @property
+    def _code(self) -> Code | None:
+        serving = self._codes.get(self.generation)
+        if serving is not None or not self._codes:
+            return serving
+        return self._codes[max(self._codes)]
+
+    def _drop(self, generation: int) -> None:
+        code = self._codes.pop(generation, None)
+        if code is not None:
+            code.spawner.stop()
+
+    def _look(self, generation: int) -> Code:
+        code = self._codes.get(generation)
+        if code is None:
+            # A deployment may swap a link in the root at any time; the workers of
+            # one generation all get what it leads to now.
+            root = os.path.realpath(self.settings.root)
+            settings = attrs.evolve(self.settings, root=root)
+            found = resolve(settings, self._server, self._registry)
             for note in found.notes:
                 self.log.warn("app {app}: {note}", app=self.name, note=note)
-            self._spawner = found.method.create_spawner(found.spec, self._toolkit)
-        return self._spawner
+            spawner = found.method.create_spawner(found.spec, self._toolkit)
+            code = self._codes[generation] = Code(found.spec, spawner)
+        return code

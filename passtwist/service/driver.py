@@ -6,6 +6,7 @@ Runs in: the controller.
 from __future__ import annotations
 
 import random
+import signal
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
@@ -26,6 +27,7 @@ from passtwist.pool import (
     WorkerReady,
 )
 from passtwist.service.announcer import Announcer
+from passtwist.service.health import HealthCheck
 from passtwist.service.link import WorkerLink
 from passtwist.service.running import RunningWorker
 from passtwist.service.wakeups import WakeUps
@@ -38,21 +40,25 @@ if TYPE_CHECKING:
     from passtwist.api.interfaces import ISpawnToolkit, IWorker
     from passtwist.api.reactors import Reactor
     from passtwist.model import ExitStatus
-    from passtwist.pool import Action
+    from passtwist.pool import Action, Notice
     from passtwist.service.apps import App
     from passtwist.service.gateway import Gateway
+    from passtwist.service.health import MakeRequest
 
 # A worker that was asked to leave has nothing to do any more but its own
 # clean-up (hooks, atexit), which it limits to 5 s itself.
 LEAVE_WITHIN = 10.0  # seconds
 # The connections of a process that dies end a moment before it can be reaped.
 DIE_WITHIN = 1.0  # seconds
+# What a health check has of start_timeout at least, however long the spawn took.
+LEAST_PATIENCE = 1.0  # seconds
 
 
 class Driver:
     """Performs the pool's actions on workers.
 
     :ivar workers: by number; from the decision to spawn until reaped.
+    :ivar listeners: told of each of the pool's notices.
     """
 
     log = Logger(namespace="passtwist.service")
@@ -63,12 +69,15 @@ class Driver:
         now: Callable[[], float],
         apps: Mapping[str, App],
         toolkit: ISpawnToolkit,
+        health_request: MakeRequest,
     ) -> None:
         self.workers: dict[WorkerId, RunningWorker] = {}
+        self.listeners: list[Callable[[Notice], None]] = []
         self._reactor = reactor
         self._now = now
         self._apps = apps
         self._toolkit = toolkit
+        self._health_request = health_request
         self._announcer = Announcer(self.workers)
         self._wakeups = WakeUps(reactor, now, self._time_passed)
         self._all_gone: list[Deferred[None]] = []
@@ -78,6 +87,8 @@ class Driver:
         """Do one of the pool's actions."""
         if isinstance(action, Announce):
             self._announcer.announce(action.notice)
+            for listener in self.listeners:
+                listener(action.notice)
         elif isinstance(action, WakeAt):
             self._wakeups.wake_at(action.time)
         elif isinstance(action, StartSpawn):
@@ -87,7 +98,7 @@ class Driver:
         elif isinstance(action, KillWorker):
             self._kill(action.worker)
         elif isinstance(action, ReleaseSpawners):
-            self._toolkit.retire(action.app)
+            self._release(action)
 
     def when_all_gone(self) -> Deferred[None]:
         """Fires when no worker is left."""
@@ -104,6 +115,7 @@ class Driver:
 
     def _start(self, action: StartSpawn) -> None:
         running = RunningWorker(action.app, action.generation, self._now())
+        running.check_health = action.check_health
         self.workers[action.worker] = running
         number = action.worker
         running.spawn = self._apps[action.app].spawn(number, action.generation)
@@ -116,6 +128,23 @@ class Driver:
         running.worker = worker
         running.spawn = None
         worker.when_exited().addCallback(self._exited, number, running)
+        app = self._apps.get(running.app)
+        if not running.check_health or app is None or not app.settings.health_check:
+            return self._connect(worker, number, running)
+        check = HealthCheck(
+            self._reactor,
+            worker,
+            app.settings,
+            next(self.gateway.numbers),
+            self._health_request,
+        )
+        left = app.settings.start_timeout - (self._now() - running.since)
+        healthy = check.begin(max(left, LEAST_PATIENCE))
+        return healthy.addCallback(lambda _: self._connect(worker, number, running))
+
+    def _connect(
+        self, worker: IWorker, number: WorkerId, running: RunningWorker
+    ) -> Deferred[None]:
         link = WorkerLink(self._reactor, self.gateway, number, worker)
         running.link = link
         connected = link.connect()
@@ -126,9 +155,11 @@ class Driver:
         self, _: None, number: WorkerId, running: RunningWorker, link: WorkerLink
     ) -> None:
         self.gateway.links[number] = link
-        self._apps[running.app].last_spawn_error = None
+        if running.app in self._apps:
+            self._apps[running.app].came_up(running.generation)
         assert running.worker is not None
-        self.gateway.tell(WorkerReady(number, running.worker.concurrency))
+        concurrency = running.worker.concurrency
+        self.gateway.tell(WorkerReady(number, concurrency, random.random()))
 
     def _spawn_failed(
         self, failure: Failure, number: WorkerId, running: RunningWorker
@@ -152,6 +183,13 @@ class Driver:
             # It was ready but could not be connected to.
             running.worker.kill()
             running.asked_to_leave = True
+
+    def _release(self, action: ReleaseSpawners) -> None:
+        app = self._apps.get(action.app)
+        if app is not None and action.below is not None:
+            app.release(action.below)
+        # Also what an app of that name has left that is no more.
+        self._toolkit.retire(action.app, action.below)
 
     # --- ending ---------------------------------------------------------------
 
@@ -233,7 +271,8 @@ class Driver:
         self._announcer.worker_exited(running, status)
         self._forget(number)
         # The pool first: what the link gives back must not be routed here.
-        self.gateway.tell(WorkerExited(number))
+        by_others = status.signal == signal.SIGKILL and not running.asked_to_leave
+        self.gateway.tell(WorkerExited(number, innocent=by_others))
         if running.link is not None:
             running.link.worker_exited()
 

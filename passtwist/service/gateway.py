@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from passtwist.errors import SpawnError
     from passtwist.model import WorkerId
     from passtwist.pool import Action, Event, Pool
+    from passtwist.service.gates import Gate
     from passtwist.service.link import WorkerLink
 
 # A request that no worker has begun goes to another one at most this often
@@ -37,6 +38,8 @@ class Gateway:
     :param now: seconds on a monotonic clock.
     :param perform: does what the pool wants done, apart from sessions.
     :ivar links: the workers that take sessions.
+    :ivar numbers: of sessions, each once.
+    :ivar gates: what is before the pool, for the apps where something is.
     """
 
     def __init__(
@@ -47,17 +50,20 @@ class Gateway:
     ) -> None:
         self.pool = pool
         self.links: dict[WorkerId, WorkerLink] = {}
+        self.gates: dict[str, Gate] = {}
         self.retried = 0
         self._now = now
         self._perform = perform
-        self._numbers = itertools.count(1)
+        self.numbers = itertools.count(1)
         self._to_do: deque[Action] = deque()
         self._performing = False
 
     def submit(self, app: str, request: IRequest, responder: IResponder) -> Session:
         """See `IPool.submit`."""
         now = self._now()
-        session = Session(self, app, next(self._numbers), request, responder, now)
+        session = Session(self, app, next(self.numbers), request, responder, now)
+        if self.gates and self._is_held(session):
+            return session
         worker = self.pool.checkout(app, session, now)
         if worker is not None:
             session.started_at = now
@@ -65,6 +71,24 @@ class Gateway:
         if self.pool.outbox:
             self.follow()
         return session
+
+    def admit(self, session: Session) -> None:
+        """Route a session that a gate has held."""
+        now = self._now()
+        try:
+            worker = self.pool.checkout(session.app, session, now)
+        except KeyError:
+            session.fail(RequestFailure(503, "the app is not there any more", 1))
+            return
+        if worker is not None:
+            session.started_at = now
+            self.links[worker].run(session)
+        if self.pool.outbox:
+            self.follow()
+
+    def _is_held(self, session: Session) -> bool:
+        gate = self.gates.get(session.app)
+        return gate is not None and not gate.admits(session)
 
     def cancel(self, session: Session) -> None:
         """A waiting session's client is gone."""

@@ -19,9 +19,11 @@ class RunningWorker:
     """One worker of the driver's.
 
     :ivar since: when its spawn was decided, on the pool's clock.
+    :ivar check_health: it has to answer the app's health check first.
     :ivar spawn: under way until there is a worker.
     :ivar link: None until it says that it is ready; then connecting, then in use.
     :ivar deadline: for its leaving.
+    :ivar is_condemned: a request in it took too long, so it is going to be ended.
     """
 
     def __init__(self, app: str, generation: int, since: float) -> None:
@@ -33,6 +35,8 @@ class RunningWorker:
         self.link: WorkerLink | None = None
         self.deadline: IDelayedCall | None = None
         self.asked_to_leave = False
+        self.is_condemned = False
+        self.check_health = False
 
     @property
     def is_lost(self) -> bool:

@@ -157,14 +157,18 @@ class SpawnManager:
             # It is dying: its successor, which starts when it is reaped, gets it.
             self._for_successor.append((body, duplicate(fds)))
 
-    def retire(self, app: str, below: int | None = None) -> None:
+    def retire(
+        self, app: str, below: int | None = None, since: int | None = None
+    ) -> None:
         """End the app spawners of *app*; without a manager there are none.
 
         :param below: only those of generations before this one.
+        :param since: only those of this generation and later ones.
         """
         if self._channel is not None:
-            meant = {"app": app} if below is None else {"app": app, "below": below}
-            self._channel.send("retire", meant, {})
+            limits = {"below": below, "since": since}
+            given = {key: value for key, value in limits.items() if value is not None}
+            self._channel.send("retire", {"app": app, **given}, {})
 
     def _execute(self, control: int, lifeline: int, output: int) -> int:
         """posix_spawn: cheap however large the controller has become."""

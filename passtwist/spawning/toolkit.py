@@ -49,7 +49,7 @@ class SpawnServer:
 
     :param runtime: acquired before `start`.
     :param children: file name to path of the frameworks' child halves.
-    :param spawner_idle_time: the setting, in seconds.
+    :param spawner_idle_time: the setting, in seconds; may be changed.
     """
 
     log = Logger(namespace="passtwist.spawning")
@@ -69,7 +69,7 @@ class SpawnServer:
         )
         self._runtime = runtime
         self._child_halves = children
-        self._spawner_idle_time = spawner_idle_time
+        self.spawner_idle_time = spawner_idle_time
         self._orphans = OrphanReaper(
             reactor,
             self.children.__contains__,
@@ -104,7 +104,7 @@ class SpawnServer:
     def spawn(self, request: SpawnRequest) -> Deferred[IWorker]:
         """See `ISpawnToolkit.spawn`."""
         decided = time.monotonic()
-        request = replace(request, spawner_idle_time=self._spawner_idle_time)
+        request = replace(request, spawner_idle_time=self.spawner_idle_time)
         first = self._attempt(request, decided)
 
         def again(failure: Failure) -> Failure | Deferred[Worker]:
@@ -125,9 +125,11 @@ class SpawnServer:
         result: Deferred[IWorker] = first  # type: ignore[assignment]  # a Worker provides it; Deferred is invariant
         return result
 
-    def retire(self, app: str, below: int | None = None) -> None:
+    def retire(
+        self, app: str, below: int | None = None, since: int | None = None
+    ) -> None:
         """See `ISpawnToolkit.retire`."""
-        self.manager.retire(app, below)
+        self.manager.retire(app, below, since)
 
     def manager_pid(self) -> int:
         """See `ISpawnServer.manager_pid`."""

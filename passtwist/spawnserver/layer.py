@@ -346,14 +346,15 @@ class Layer:
 
     def _retire(self, message: Message) -> None:
         app = message.body.get("app")
-        # Only the spawners that are older than this generation, if it is given.
-        below = message.body.get("below")
+        # Only the spawners of generations before and from these, if they are given.
+        below, since = message.body.get("below"), message.body.get("since")
 
         def is_meant(child: ChildLayer) -> bool:
             return (
                 child.kind == APP
                 and child.app == app
                 and (not isinstance(below, int) or child.generation < below)
+                and (not isinstance(since, int) or child.generation >= since)
             )
 
         for child in self.children.retire(is_meant):

@@ -98,6 +98,7 @@ class FakeToolkit:
     :ivar spawns: the Deferred that each of them was answered with.
     :ivar retired: the apps whose spawners were let go, oldest first.
     :ivar below: for each of them, which generations stayed: from this one on.
+    :ivar since: the same: those before this one.
     """
 
     def __init__(self) -> None:
@@ -105,15 +106,19 @@ class FakeToolkit:
         self.spawns: list[Deferred[IWorker]] = []
         self.retired: list[str] = []
         self.below: list[int | None] = []
+        self.since: list[int | None] = []
 
     def spawn(self, request: SpawnRequest) -> Deferred[IWorker]:
         self.requests.append(request)
         self.spawns.append(Deferred())
         return self.spawns[-1]
 
-    def retire(self, app: str, below: int | None = None) -> None:
+    def retire(
+        self, app: str, below: int | None = None, since: int | None = None
+    ) -> None:
         self.retired.append(app)
         self.below.append(below)
+        self.since.append(since)
 
 
 verifyClass(ISession, FakeSession)

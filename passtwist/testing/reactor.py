@@ -6,11 +6,13 @@ Runs in: tests.
 from __future__ import annotations
 
 import select
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.task import Clock
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from twisted.internet.interfaces import IReadDescriptor, IWriteDescriptor
 
     from passtwist.api.reactors import Reactor
@@ -23,6 +25,12 @@ class HandReactor(Clock):
         super().__init__()
         self.readers: list[IReadDescriptor] = []
         self.writers: list[IWriteDescriptor] = []
+
+    def callFromThread(
+        self, call: Callable[..., Any], /, *args: Any, **kw: Any
+    ) -> None:
+        """Call in the next `advance`."""
+        self.callLater(0, call, *args, **kw)
 
     def addReader(self, reader: IReadDescriptor) -> None:
         """Watch for readability."""

@@ -12,7 +12,7 @@ from zope.interface import implementer
 from passtwist import __version__
 from passtwist.api import hookspecs
 from passtwist.api.hookspecs import hookimpl
-from passtwist.api.interfaces import IFramework, ISpawnMethod
+from passtwist.api.interfaces import IFramework, IRestartTrigger, ISpawnMethod
 from passtwist.api.registry import Registry
 from passtwist.errors import PluginError
 from passtwist.model import AppSpec
@@ -23,7 +23,11 @@ if TYPE_CHECKING:
     from passtwist.api.detection import AppFiles, Detection
     from passtwist.api.plugin_sources import Source
 
-BUILT_IN = ("auto", "conservative", "django", "flask", "smart", "smart-lv2", "wsgi")
+BUILT_IN = (
+    *("auto", "conservative", "smart", "smart-lv2"),
+    *("django", "flask", "wsgi"),
+    *("autoreload", "restart-txt"),
+)
 
 
 @implementer(ISpawnMethod)
@@ -60,6 +64,19 @@ class Framework:
         return f"Framework {self.name}"
 
     def detect(self, files: AppFiles) -> Detection | None:
+        raise AssertionError("not called")
+
+
+@implementer(IRestartTrigger)
+class Trigger:
+    """A restart trigger of some name."""
+
+    description = "of a test"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def watch(self, app, reactor):
         raise AssertionError("not called")
 
 
@@ -108,6 +125,21 @@ def test_hook_frameworks(source):
     assert registry.child_files == dict.fromkeys(
         ("also.py", "high.py", "low.py"), os.path.abspath(__file__)
     )
+
+
+def test_hook_restart_triggers(source):
+    """All of them, by name; two of one name are an error."""
+    one, two = Trigger("one"), Trigger("two")
+    triggers = plugin(passtwist_restart_triggers=lambda: [two, one])
+    registry = Registry.from_sources([source("x", triggers)])
+    assert registry.restart_triggers == (one, two)
+    assert [(row.kind, row.name) for row in registry.provided] == [
+        ("restart trigger", "one"),
+        ("restart trigger", "two"),
+    ]
+    again = plugin(passtwist_restart_triggers=lambda: [Trigger("one")])
+    text = broken(source("x", triggers), source("y", again))
+    assert "restart trigger 'one' is already that of plugin" in text
 
 
 def test_hook_spawn_environment(source):
@@ -358,6 +390,7 @@ def test_the_built_ins_come_by_their_entry_points():
     registry = Registry.load(block="")
     kinds = dict.fromkeys(BUILT_IN, "spawn method")
     kinds |= dict.fromkeys(("django", "flask", "wsgi"), "framework")
+    kinds |= dict.fromkeys(("autoreload", "restart-txt"), "restart trigger")
     assert {(one.kind, one.name, one.plugin) for one in registry.provided} == {
         (kind, name, name) for name, kind in kinds.items()
     }
@@ -375,20 +408,25 @@ def test_plugins_can_be_blocked(monkeypatch):
 
 def test_a_list_of_all_plugins():
     """A table that fits what is in it."""
-    registry = Registry.load(block="auto,smart,smart-lv2,django,flask")
+    registry = Registry.load(block="auto,smart,smart-lv2,django,flask,autoreload")
     assert registry.describe().splitlines() == [
         (
-            f"KIND          NAME                  FROM{' ' * (len(__version__) + 6)}  "
+            "KIND             NAME                  "
+            f"FROM{' ' * (len(__version__) + 6)}  "
             "DESCRIPTION"
         ),
         (
-            f"spawn method  conservative, direct  passtwist {__version__}  a fresh "
+            f"spawn method     conservative, direct  passtwist {__version__}  a fresh "
             "interpreter for each worker; works with every app"
         ),
         (
-            f"framework     wsgi                  passtwist {__version__}  plain WSGI: "
-            "passenger_wsgi.py, or wsgi.py, app.py, application.py, main.py with "
+            f"framework        wsgi                  passtwist {__version__}  plain "
+            "WSGI: passenger_wsgi.py, or wsgi.py, app.py, application.py, main.py with "
             "application or app"
+        ),
+        (
+            f"restart trigger  restart-txt           passtwist {__version__}  "
+            "restart.txt and always_restart.txt in the folder restart_dir of an app"
         ),
     ]
 

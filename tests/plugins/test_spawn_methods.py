@@ -32,6 +32,7 @@ PLAIN = AppSpec("shop", "/srv/shop")
 DJANGO = replace(PLAIN, framework="django", framework_key=("ann", "/py", "django"))
 LONELY = replace(PLAIN, framework="django")
 REQUEST = SpawnRequest(7, PLAIN, generation=3)
+RETIRE = "retire shop from 3 to 3"
 NO_LAYER = "plain WSGI has no framework layer, so smart is smart-lv2"
 NO_DJANGO = (
     "no django that other apps could share was found for this app's interpreter, so "
@@ -62,8 +63,9 @@ class Toolkit:
         self.spawns.append(Deferred())
         return self.spawns[-1]
 
-    def retire(self, app, below=None):
-        self.asked.append(f"retire {app}")
+    def retire(self, app, below=None, since=None):
+        assert below is not None
+        self.asked.append(f"retire {app} from {since} to {below - 1}")
 
     def routes(self) -> list[object]:
         """What was asked for since the last time, spawns by their routes."""
@@ -119,16 +121,20 @@ def test_methods_and_spawners_keep_the_promises_of_their_interfaces(method):
     ("method", "asked"),
     [
         (Conservative(), []),
-        (Smart(), ["retire shop"]),
-        (SmartLv2(), ["retire shop"]),
-        (Auto(), ["retire shop"]),
+        (Smart(), [RETIRE]),
+        (SmartLv2(), [RETIRE]),
+        (Auto(), [RETIRE]),
     ],
 )
 def test_stopping_lets_go_of_app_spawners(method, asked):
-    """Where there can be any."""
+    """Where there can be any; those of other generations are another's."""
     toolkit = Toolkit()
-    method.create_spawner(PLAIN, toolkit).stop()
-    assert toolkit.asked == asked
+    spawner = method.create_spawner(PLAIN, toolkit)
+    spawner.stop()
+    assert toolkit.asked == []
+    outcome(spawner.spawn(REQUEST))
+    spawner.stop()
+    assert toolkit.asked[1:] == asked
 
 
 def unsafe(found=FOUND) -> Failure:
@@ -146,7 +152,7 @@ def test_auto_falls_back_to_conservative():
         toolkit.spawns[0].errback(unsafe())
         toolkit.spawns[1].errback(unsafe())
     # The app spawner is of no more use.
-    assert toolkit.routes() == ["retire shop", (), ()]
+    assert toolkit.routes() == [RETIRE, (), ()]
     assert (spawner.method, spawner.reason) == ("conservative", REASON)
     [line] = logs
     assert (line["log_level"], line["app"], line["reason"]) == (
@@ -161,7 +167,7 @@ def test_auto_falls_back_to_conservative():
     assert toolkit.routes() == [()]
     spawner.stop()
     outcome(spawner.spawn(REQUEST))
-    assert toolkit.routes() == ["retire shop", ("framework", "app")]
+    assert toolkit.routes() == [RETIRE, ("framework", "app")]
     assert (spawner.method, spawner.reason) == ("smart", "")
 
 
@@ -241,5 +247,5 @@ def test_a_toolkit_that_fails_at_once():
     toolkit = Failing()
     with capturedLogs() as logs:
         outcome(Auto().create_spawner(DJANGO, toolkit).spawn(REQUEST))
-    assert toolkit.routes() == [("framework", "app"), "retire shop", ()]
+    assert toolkit.routes() == [("framework", "app"), RETIRE, ()]
     assert len(logs) == 1

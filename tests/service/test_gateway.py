@@ -32,6 +32,9 @@ class PlayedApp:
         self.spawns = []
         self.cancelled = 0
 
+    def came_up(self, generation):
+        self.last_spawn_error = None
+
     def spawn(self, number, generation):
         def cancelled(_):
             self.cancelled += 1
@@ -44,8 +47,12 @@ class PlayedToolkit:
     def __init__(self):
         self.retired = []
 
-    def retire(self, app, below=None):
+    def retire(self, app, below=None, since=None):
         self.retired.append(app)
+
+
+def no_request(settings):
+    raise AssertionError("no health check is set")
 
 
 class World:
@@ -57,7 +64,7 @@ class World:
         self.app = PlayedApp()
         self.toolkit = PlayedToolkit()
         apps = {"app": self.app}
-        self.driver = Driver(reactor, reactor.seconds, apps, self.toolkit)
+        self.driver = Driver(reactor, reactor.seconds, apps, self.toolkit, no_request)
         self.pool = Pool(PoolLimits(max_pool_size=limits.pop("max_pool_size", 2)))
         self.gateway = Gateway(self.pool, reactor.seconds, self.driver.perform)
         self.driver.gateway = self.gateway

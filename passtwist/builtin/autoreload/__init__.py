@@ -1,0 +1,4 @@
+"""Restart trigger of development: changes of source files.
+
+Runs in: the controller.
+"""
