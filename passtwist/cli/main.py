@@ -18,6 +18,7 @@ from passtwist.cli.memory import memory
 from passtwist.cli.plugins import plugins
 from passtwist.cli.reload import reload
 from passtwist.cli.requests import requests
+from passtwist.cli.restart import restart
 from passtwist.cli.serve import serve
 from passtwist.cli.status import status
 
@@ -45,6 +46,7 @@ for _command in (
     explain,
     doctor,
     plugins,
+    restart,
     reload,
     drain,
     undrain,

@@ -6,7 +6,8 @@ Runs in: the controller.
 from __future__ import annotations
 
 import signal
-from typing import TYPE_CHECKING
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 
 from twisted.logger import Logger, LogLevel
 
@@ -15,20 +16,63 @@ from passtwist.model import Step
 from passtwist.pool import (
     AppStateChanged,
     PoolDrained,
+    RestartBegan,
+    RestartFailed,
+    RestartFinished,
+    RestartSuperseded,
+    RestartSwitched,
     SpawnHasFailed,
     WorkerBecameReady,
     WorkerDied,
+    WorkerDismissed,
     WorkerEvicted,
+    WorkerOverstayed,
+    WorkerRecycled,
     WorkerRetired,
     WorkerUnreachable,
 )
+from passtwist.service.restarts import as_spawn_error
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from passtwist.model import ExitStatus, WorkerId
     from passtwist.pool import Notice
     from passtwist.service.running import RunningWorker
+
+
+_INFO, _WARN = LogLevel.info, LogLevel.warn
+# What is said of notices by their fields alone, and the pid of their worker.
+_LINES: dict[type, tuple[Any, str]] = {
+    WorkerEvicted: (
+        _INFO,
+        "worker {pid} of {app}, idle for {idle:.1f} s, gives its place to {for_app}",
+    ),
+    WorkerRetired: (
+        _INFO,
+        "worker {pid} of {app} was idle for {idle:.0f} s and leaves",
+    ),
+    WorkerRecycled: (_INFO, "worker {pid} of {app} is replaced: {reason}"),
+    WorkerDismissed: (_INFO, "worker {pid} of {app} leaves: {reason}"),
+    WorkerOverstayed: (
+        _WARN,
+        "killing worker {pid} of {app}: {sessions} request(s) left, {seconds:.0f} s on",
+    ),
+    RestartBegan: (_INFO, "app {app}: restart {generation} begins: {reason}"),
+    RestartSwitched: (
+        _INFO,
+        "app {app}: restart {generation}: the first worker with new code serves",
+    ),
+    RestartFinished: (
+        _INFO,
+        "app {app}: restart {generation} is done in {seconds:.3f} s",
+    ),
+    RestartSuperseded: (
+        _INFO,
+        "app {app}: restart {generation} is given up for a newer one",
+    ),
+    PoolDrained: (_INFO, "the pool is empty"),
+}
 
 
 class Announcer:
@@ -41,40 +85,26 @@ class Announcer:
 
     def __init__(self, workers: Mapping[WorkerId, RunningWorker]) -> None:
         self._workers = workers
+        self._on: dict[type, Callable[[Any], None]] = {
+            WorkerBecameReady: self._ready,
+            SpawnHasFailed: self._failed,
+            RestartFailed: self._restart_failed,
+            AppStateChanged: self._state_changed,
+            WorkerDied: self._lost,
+            WorkerUnreachable: self._lost,
+        }
 
     def announce(self, notice: Notice) -> None:
         """One line for the log."""
-        if isinstance(notice, WorkerBecameReady):
-            self._ready(notice)
-        elif isinstance(notice, SpawnHasFailed):
-            self._failed(notice)
-        elif isinstance(notice, AppStateChanged):
-            self.log.debug(
-                "app {app}: {old} -> {new}",
-                app=notice.app,
-                old=notice.old.value,
-                new=notice.new.value,
-            )
-        elif isinstance(notice, WorkerEvicted):
-            self.log.info(
-                "worker {pid} of {app}, idle for {idle:.1f} s, gives its place to "
-                "{for_app}",
-                pid=self._pid(notice.worker),
-                app=notice.app,
-                idle=notice.idle,
-                for_app=notice.for_app,
-            )
-        elif isinstance(notice, WorkerRetired):
-            self.log.info(
-                "worker {pid} of {app} was idle for {idle:.0f} s and leaves",
-                pid=self._pid(notice.worker),
-                app=notice.app,
-                idle=notice.idle,
-            )
-        elif isinstance(notice, WorkerDied | WorkerUnreachable):
-            self._lost(notice)
-        elif isinstance(notice, PoolDrained):
-            self.log.info("the pool is empty")
+        say = self._on.get(type(notice))
+        if say is not None:
+            say(notice)
+            return
+        level, text = _LINES[type(notice)]
+        facts = {each.name: getattr(notice, each.name) for each in fields(notice)}
+        if "worker" in facts:
+            facts["pid"] = self._pid(facts["worker"])
+        self.log.emit(level, text, **facts)
 
     def worker_exited(self, running: RunningWorker, status: ExitStatus) -> None:
         """A worker's process is reaped."""
@@ -126,6 +156,27 @@ class Announcer:
             serving=notice.serving,
             steps=steps,
             detail=error.detail,
+        )
+
+    def _restart_failed(self, notice: RestartFailed) -> None:
+        error = as_spawn_error(notice.app, notice.error)
+        self.log.error(
+            "app {app}: restart {generation} failed, workers that go on with the old "
+            "code: {serving}; {summary} {advice} (error id {id})",
+            app=notice.app,
+            generation=notice.generation,
+            serving=notice.serving,
+            summary=error.summary,
+            advice=error.advice,
+            id=error.id,
+        )
+
+    def _state_changed(self, notice: AppStateChanged) -> None:
+        self.log.debug(
+            "app {app}: {old} -> {new}",
+            app=notice.app,
+            old=notice.old.value,
+            new=notice.new.value,
         )
 
     def _lost(self, notice: WorkerDied | WorkerUnreachable) -> None:
