@@ -79,6 +79,13 @@ class Crowd:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """Ask nothing more, and wait for the answers; more than once, if need be.
+
+        :raises Exception: what a client could not do; that is a fault of this code.
+        """
         self._over.set()
         self._thread.join()
         self._selector.close()

@@ -60,6 +60,8 @@ class Storm:
     site: Site
     server: RunningServer
     crowd: Crowd
+    settings_file: Path
+    journal_file: Path
     chance: random.Random
     threads: int = 1
     timeline: list[tuple[float, str]] = field(default_factory=list)
@@ -90,7 +92,7 @@ class Storm:
     def journal(self) -> list[Begun]:
         """What the app was called with, in the order in which it began."""
         found = []
-        for line in (self.site.root / "journal").read_text().splitlines():
+        for line in self.journal_file.read_text().splitlines():
             method, name, pid, version = line.split()
             found.append(Begun(method, name, int(pid), int(version)))
         return found
@@ -162,22 +164,36 @@ def serving(
     rate: float,
     wait: int = 20,
     threads: int = 1,
+    links: bool = False,
     **keys: object,
 ) -> Iterator[Storm]:
     """A server with the app, WORKERS workers of it, and a crowd that asks.
 
+    :param links: the app's root is a link to the folder of its first release.
     :param keys: of the app, beside those that it takes for its spawn *method*.
     """
     keys |= {"min_instances": WORKERS, "prestart": True, "threads": threads}
     keys |= ROUTES[method]
     # Two releases of one second and one size look alike to Python's cache.
-    env = {"PYTHONDONTWRITEBYTECODE": "1"}
+    journal = folder / "journal"
+    env = {"PYTHONDONTWRITEBYTECODE": "1", "STORM_JOURNAL": str(journal)}
     site = Site(folder, NAME, APPS / "storm", env=env, **keys)
     server_keys: dict[str, object] = {"access_log": "off", "max_pool_size": WORKERS}
+    if links:
+        first = site.root.rename(folder / "release-1")
+        site.root.symlink_to(first)
     with serve(folder, site, **server_keys) as server:
         wait_until(lambda: len(server.workers(NAME, "idle")) == WORKERS, "all workers")
         with Crowd(server.port, rate, seed, wait) as crowd:
-            yield Storm(site, server, crowd, random.Random(seed), threads)
+            yield Storm(
+                site,
+                server,
+                crowd,
+                folder / "passtwist.toml",
+                journal,
+                random.Random(seed),
+                threads,
+            )
 
 
 def record_of(storm: Storm) -> Record:
