@@ -45,7 +45,7 @@ lint: $(BIN)/ready-to-test ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy plugins/passtwist-bottle/passtwist_bottle plugins/passtwist-exec/passtwist_exec
+	$(BIN)/mypy plugins/passtwist-bottle/passtwist_bottle plugins/passtwist-exec/passtwist_exec plugins/passtwist-sticky/passtwist_sticky
 
 docs-check: $(BIN)/ready-to-test ## links, tables and code blocks of the documentation
 	$(BIN)/python -m pytest $(ARGS) tests/docs

@@ -20,7 +20,12 @@ import pluggy
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from passtwist.api.interfaces import IFramework, IRestartTrigger, ISpawnMethod
+    from passtwist.api.interfaces import (
+        IFramework,
+        IPoolPolicy,
+        IRestartTrigger,
+        ISpawnMethod,
+    )
     from passtwist.model import AppSpec
 
 PROJECT = "passtwist"
@@ -52,6 +57,15 @@ def passtwist_restart_triggers() -> Iterable[IRestartTrigger] | None:
     """What asks for restarts of apps.
 
     :returns: providers of `IRestartTrigger`; each of them watches every app.
+    """
+
+
+@hookspec(firstresult=True)
+def passtwist_pool_policy() -> IPoolPolicy | None:
+    """A say in which worker a request gets, for all apps of the server.
+
+    Called when the server starts.  The first plugin that answers has it; files
+    of ``plugin_files`` are asked before installed plugins.
     """
 
 

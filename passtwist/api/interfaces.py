@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from zope.interface import Attribute, Interface
 
+from passtwist.api.policies import IPoolPolicy as IPoolPolicy
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 

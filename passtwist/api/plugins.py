@@ -77,6 +77,7 @@ class Plugins:
         :raises PluginError: a hook raised.
         """
         caller: HookCaller = getattr(self._manager.hook, hook)
+        one_answer = caller.spec is not None and caller.spec.opts["firstresult"]
         plugins = [impl.plugin for impl in reversed(caller.get_hookimpls())]
         for plugin in plugins:
             name = self._manager.get_name(plugin) or ""
@@ -87,6 +88,12 @@ class Plugins:
                 answers = self._manager.subset_hook_caller(hook, others)(**arguments)
             except (Exception, SystemExit) as error:
                 raise self.error(name, hook, cause_of(error)) from error
+            if one_answer:
+                # No list then, and the first that answers has it.
+                if answers is not None:
+                    yield name, answers
+                    return
+                continue
             for answer in answers:
                 yield name, answer
 

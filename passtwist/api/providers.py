@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING
 from zope.interface import Invalid
 from zope.interface.verify import verifyObject
 
-from passtwist.api.interfaces import IFramework, IRestartTrigger, ISpawnMethod
+from passtwist.api.interfaces import (
+    IFramework,
+    IPoolPolicy,
+    IRestartTrigger,
+    ISpawnMethod,
+)
 
 if TYPE_CHECKING:
     from zope.interface import Interface
@@ -44,6 +49,11 @@ def fault_of_framework(provider: object) -> str:
     if not isinstance(getattr(provider, "distribution", None), str):
         return f'{provider!r} has no good distribution; it is a name or ""'
     return ""
+
+
+def fault_of_pool_policy(provider: object) -> str:
+    """What is wrong with a provider of IPoolPolicy, or ""."""
+    return _fault(IPoolPolicy, provider)
 
 
 def fault_of_restart_trigger(provider: object) -> str:

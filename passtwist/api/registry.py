@@ -16,6 +16,7 @@ from passtwist.api.plugins import Plugins, cause_of
 from passtwist.api.providers import (
     child_file_name,
     fault_of_framework,
+    fault_of_pool_policy,
     fault_of_restart_trigger,
     fault_of_spawn_method,
 )
@@ -23,7 +24,12 @@ from passtwist.api.providers import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from passtwist.api.interfaces import IFramework, IRestartTrigger, ISpawnMethod
+    from passtwist.api.interfaces import (
+        IFramework,
+        IPoolPolicy,
+        IRestartTrigger,
+        ISpawnMethod,
+    )
     from passtwist.api.plugins import Trace
     from passtwist.errors import PluginError
     from passtwist.model import AppSpec
@@ -31,14 +37,14 @@ if TYPE_CHECKING:
 BLOCK = "PASSTWIST_BLOCK_PLUGINS"
 TRACE = "PASSTWIST_TRACE_PLUGINS"
 # In the order of lists.
-_KINDS = ("spawn method", "framework", "restart trigger")
+_KINDS = ("spawn method", "framework", "restart trigger", "pool policy")
 
 
 @dataclass(frozen=True)
 class Provided:
     """One thing that a plugin provides, for lists.
 
-    :ivar kind: ``spawn method``, ``framework`` or ``restart trigger``.
+    :ivar kind: ``spawn method``, ``framework``, ``restart trigger`` or ``pool policy``.
     :ivar origin: distribution with version, or file, of its plugin.
     """
 
@@ -62,6 +68,7 @@ class Registry:
 
     :ivar frameworks: in the order in which they are asked to detect an app.
     :ivar restart_triggers: in the order of their names.
+    :ivar pool_policy: None when no plugin has one.
     :ivar provided: everything, for lists.
     """
 
@@ -70,6 +77,7 @@ class Registry:
         self._spawn_methods: dict[str, ISpawnMethod] = {}
         self.frameworks: tuple[IFramework, ...] = ()
         self.restart_triggers: tuple[IRestartTrigger, ...] = ()
+        self.pool_policy: IPoolPolicy | None = None
         self.provided: tuple[Provided, ...] = ()
         self._collect()
 
@@ -181,8 +189,16 @@ class Registry:
         found = self._named(hook, kind, fault_of_restart_trigger, rows)
         triggers = [cast("IRestartTrigger", one) for one in found]
         self.restart_triggers = tuple(sorted(triggers, key=lambda one: one.name))
+        for plugin, policy in self._plugins.call("passtwist_pool_policy"):
+            self._take_policy(plugin, policy, rows)
         rows.sort(key=lambda one: (_KINDS.index(one.kind), one.name))
         self.provided = tuple(rows)
+
+    def _take_policy(self, plugin: str, one: object, rows: list[Provided]) -> None:
+        if fault := fault_of_pool_policy(one):
+            raise self._plugins.error(plugin, "passtwist_pool_policy", fault)
+        self.pool_policy = cast("IPoolPolicy", one)
+        rows.append(self._row("pool policy", plugin, self.pool_policy, ()))
 
     def _named(
         self,

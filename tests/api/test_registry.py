@@ -12,7 +12,12 @@ from zope.interface import implementer
 from passtwist import __version__
 from passtwist.api import hookspecs
 from passtwist.api.hookspecs import hookimpl
-from passtwist.api.interfaces import IFramework, IRestartTrigger, ISpawnMethod
+from passtwist.api.interfaces import (
+    IFramework,
+    IPoolPolicy,
+    IRestartTrigger,
+    ISpawnMethod,
+)
 from passtwist.api.registry import Registry
 from passtwist.errors import PluginError
 from passtwist.model import AppSpec
@@ -80,6 +85,21 @@ class Trigger:
         raise AssertionError("not called")
 
 
+@implementer(IPoolPolicy)
+class Policy:
+    """A pool policy of some name."""
+
+    def __init__(self, name: str, description: object = "of a test") -> None:
+        self.name = name
+        self.description = description
+
+    def prefer(self, app, request):
+        raise AssertionError("not called")
+
+    def headers(self, app, request, worker):
+        raise AssertionError("not called")
+
+
 def plugin(**functions: object) -> types.ModuleType:
     """A module with these functions as hooks."""
     module = types.ModuleType("test_plugin")
@@ -140,6 +160,42 @@ def test_hook_restart_triggers(source):
     again = plugin(passtwist_restart_triggers=lambda: [Trigger("one")])
     text = broken(source("x", triggers), source("y", again))
     assert "restart trigger 'one' is already that of plugin" in text
+
+
+def policies(policy: object) -> types.ModuleType:
+    return plugin(passtwist_pool_policy=lambda: policy)
+
+
+def test_hook_pool_policy(source):
+    """The last plugin with one has it, and a plugin may have none after all."""
+    one, two = Policy("one"), Policy("two")
+    assert Registry.from_sources([]).pool_policy is None
+    registry = Registry.from_sources(
+        [
+            source("x", policies(one)),
+            source("y", policies(two)),
+            source("z", policies(None)),
+        ]
+    )
+    assert registry.pool_policy is two
+    assert [(row.kind, row.name, row.plugin) for row in registry.provided] == [
+        ("pool policy", "two", "y")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("policy", "cause"),
+    [
+        (object(), "Does not declaratively implement the interface"),
+        (Policy("no name"), "has no good name; use letters, digits, '_' and '-'"),
+        (Policy("x", 7), "has no good description; it is one line of text"),
+    ],
+)
+def test_a_pool_policy_that_is_none(source, policy, cause):
+    """Each promise of the interface is looked at."""
+    text = broken(source("x", policies(policy)))
+    assert text.startswith("plugin 'x' (from x-dist 1.0): passtwist_pool_policy: ")
+    assert cause in text
 
 
 def test_hook_spawn_environment(source):

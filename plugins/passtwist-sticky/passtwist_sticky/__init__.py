@@ -1,0 +1,4 @@
+"""Sticky sessions for passtwist: see README.md.
+
+Runs in: nowhere by itself; `plugin` is for the controller.
+"""
