@@ -11,7 +11,12 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 from zope.interface.verify import verifyClass
 
-from passtwist.api.interfaces import IPool, ISession, ISpawnToolkit
+from passtwist.api.interfaces import (
+    IPool,
+    IRestartableApp,
+    ISession,
+    ISpawnToolkit,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,6 +126,36 @@ class FakeToolkit:
         self.since.append(since)
 
 
+@implementer(IRestartableApp)
+class FakeRestartableApp:
+    """An app that a restart trigger watches.
+
+    :ivar restarts: the reasons, oldest first.
+    :ivar before_requests: likewise, of restarts before each request.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        environment: str = "production",
+        restart_dir: str = "tmp",
+        name: str = "shop",
+    ) -> None:
+        self.name = name
+        self.root = root
+        self.restart_dir = restart_dir
+        self.environment = environment
+        self.restarts: list[str] = []
+        self.before_requests: list[str] = []
+
+    def restart(self, reason: str) -> None:
+        self.restarts.append(reason)
+
+    def restart_before_requests(self, reason: str) -> None:
+        self.before_requests.append(reason)
+
+
+verifyClass(IRestartableApp, FakeRestartableApp)
 verifyClass(ISession, FakeSession)
 verifyClass(IPool, FakePool)
 verifyClass(ISpawnToolkit, FakeToolkit)
