@@ -6,7 +6,9 @@ Runs in: the controller.  Only builds objects: twistd forks between this and
 
 from __future__ import annotations
 
+import os
 import time
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from passtwist.admin.server import AdminServer
@@ -15,9 +17,12 @@ from passtwist.api.settings import Settings, load_file
 from passtwist.http.access_log import AccessLog
 from passtwist.http.config import FrontEndConfig, HttpLimits, Site
 from passtwist.http.front import FrontEnd
+from passtwist.http.health_request import health_request
 from passtwist.pool import Pool, PoolLimits
 from passtwist.service.apps import App
+from passtwist.service.draining import Draining
 from passtwist.service.driver import Driver
+from passtwist.service.gates import Gates
 from passtwist.service.gateway import Gateway
 from passtwist.service.in_flight import InFlight
 from passtwist.service.listeners import Listeners
@@ -25,16 +30,21 @@ from passtwist.service.memory import MemorySampler
 from passtwist.service.memory_report import MemoryReport
 from passtwist.service.orders import Orders
 from passtwist.service.parts import Parts
+from passtwist.service.reload import Makers, Reload
+from passtwist.service.restart_orders import RestartOrders
+from passtwist.service.restarts import Restarts
+from passtwist.service.server_orders import ServerOrders
 from passtwist.service.service import PasstwistService
 from passtwist.service.status import Status
+from passtwist.service.triggers import Triggers
 from passtwist.spawning import examination
 from passtwist.spawning.runtime_dir import RuntimeDir
 from passtwist.spawning.toolkit import SpawnServer
 
 if TYPE_CHECKING:
-    import os
+    from collections.abc import Callable
 
-    from passtwist.api.settings import ServerSettings
+    from passtwist.api.settings import AppSettings, ServerSettings
     from passtwist.model import AppSpec
     from passtwist.spawning.examination import Examination
 
@@ -43,6 +53,7 @@ def make_service(
     settings: Settings | str | os.PathLike[str],
     reactor: Any = None,
     registry: Registry | None = None,
+    read: Callable[[], Settings] | None = None,
 ) -> PasstwistService:
     """A server as a Twisted service, for tac files and for tests.
 
@@ -53,23 +64,22 @@ def make_service(
         stop ends with the status of a death by signal.
     :param registry: the plugins; by default those that are installed and
         those that the settings name.
+    :param read: reads *settings* again, for a reload; None when they come from
+        no file.  Not needed for the path of a file.
     :raises SettingsError: the file is wrong; all problems at once.
     :raises PluginError: a plugin is broken.
     """
     if not isinstance(settings, Settings):
-        settings = load_file(str(settings))
+        # twistd may go to another folder afterwards.
+        path, here = os.path.abspath(settings), os.getcwd()
+        settings = load_file(path)
+        read = partial(load_file, path, here=here)
     answers_signals = reactor is None
     if reactor is None:
         from twisted.internet import reactor
     if registry is None:
         registry = Registry.load(settings.server.plugin_files)
-    parts = _assemble(settings, reactor, registry)
-    service = PasstwistService(
-        parts,
-        settings.server.shutdown_timeout,
-        settings.warnings(),
-        settings.check_standing,
-    )
+    service = Assembly(settings, read, reactor, registry).service()
     if answers_signals:
         service.handle_signals(reactor)
     return service
@@ -88,55 +98,186 @@ def examine(app: AppSpec, registry: Registry) -> Examination:
     return examination.run(reactor, app, registry.child_files)
 
 
-def _assemble(settings: Settings, reactor: Any, registry: Registry) -> Parts:
-    server = settings.server
-    now = time.monotonic
-    runtime = RuntimeDir(server.runtime_dir)
-    spawn_server = SpawnServer(
-        reactor, runtime, registry.child_files, server.spawner_idle_time
-    )
-    apps = {app.name: App(app, server, registry, spawn_server) for app in settings.apps}
-    pool = Pool(_pool_limits(server))
-    driver = Driver(reactor, now, apps, spawn_server)
-    gateway = driver.gateway = Gateway(pool, now, driver.perform)
-    log = AccessLog(server.access_log, server.access_log_format)
-    front_end = FrontEnd(
-        gateway, _sites(settings), _front_end_config(server), reactor, log
-    )
-    memory = MemorySampler(driver.workers, spawn_server)
-    status = Status(
-        pool, apps, driver.workers, spawn_server, memory, now, server.runtime_dir
-    )
-    report = MemoryReport(memory, status, spawn_server)
-    in_flight = InFlight(pool, driver.workers, now)
-    orders = Orders(pool, driver.workers, spawn_server, gateway.tell)
-    pages = {
-        "status": status.page,
-        "memory": report.page,
-        "requests": in_flight.page,
-    }
-    commands = {
-        "detach": orders.detach,
-        "disable": orders.disable,
-        "enable": orders.enable,
-        "backtrace": orders.backtrace,
-    }
-    admin = AdminServer(reactor, pages, commands)
-    runtime.when_made_anew.append(admin.restart)
-    return Parts(
-        reactor=reactor,
-        listeners=Listeners(reactor, server.listen, front_end),
-        front_end=front_end,
-        access_log=log,
-        gateway=gateway,
-        driver=driver,
-        apps=apps,
-        spawn_server=spawn_server,
-        runtime=runtime,
-        admin=admin,
-        memory=memory,
-        status=status,
-    )
+class Assembly:
+    """Makes the parts of one server, each when it is first asked for.
+
+    So that they may be written down in any order, and none is made twice.
+
+    :param read: reads *settings* again; None when they come from no file.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        read: Callable[[], Settings] | None,
+        reactor: Any,
+        registry: Registry,
+    ) -> None:
+        self._settings = settings
+        self._server = settings.server
+        self._read = read
+        self._reactor = reactor
+        self._registry = registry
+        self._now = time.monotonic
+
+    def service(self) -> PasstwistService:
+        """The whole."""
+        parts = Parts(
+            reactor=self._reactor,
+            listeners=Listeners(
+                self._reactor, self._server.listen, self.front_end.open_door
+            ),
+            front_end=self.front_end,
+            access_log=self.access_log,
+            gateway=self.gateway,
+            driver=self.driver,
+            apps=self.apps,
+            spawn_server=self.spawn_server,
+            runtime=self.runtime,
+            admin=self.admin,
+            memory=self.memory,
+            watches=(),
+            status=self.status,
+            triggers=self.triggers,
+        )
+        self.reload.parts = parts
+        self.runtime.when_made_anew.append(self.admin.restart)
+        self.driver.listeners.append(self.restarts.noticed)
+        return PasstwistService(parts, self.reload, self.draining)
+
+    # --- apps and their workers -----------------------------------------------
+
+    @cached_property
+    def runtime(self) -> RuntimeDir:
+        return RuntimeDir(self._server.runtime_dir)
+
+    @cached_property
+    def spawn_server(self) -> SpawnServer:
+        return SpawnServer(
+            self._reactor,
+            self.runtime,
+            self._registry.child_files,
+            self._server.spawner_idle_time,
+        )
+
+    @cached_property
+    def apps(self) -> dict[str, App]:
+        return {app.name: self._app(app, self._server) for app in self._settings.apps}
+
+    def _app(self, settings: AppSettings, server: ServerSettings) -> App:
+        return App(settings, server, self._registry, self.spawn_server)
+
+    @cached_property
+    def pool(self) -> Pool:
+        return Pool(_pool_limits(self._server))
+
+    @cached_property
+    def driver(self) -> Driver:
+        return Driver(
+            self._reactor, self._now, self.apps, self.spawn_server, health_request
+        )
+
+    @cached_property
+    def gateway(self) -> Gateway:
+        gateway = Gateway(self.pool, self._now, self.driver.perform)
+        self.driver.gateway = gateway
+        return gateway
+
+    @cached_property
+    def restarts(self) -> Restarts:
+        return Restarts(self.gateway.tell, self.apps)
+
+    @cached_property
+    def triggers(self) -> Triggers:
+        gates = Gates(self.gateway, self.restarts, self.apps)
+        found = self._registry.restart_triggers
+        return Triggers(self._reactor, found, self.apps, self.restarts, gates)
+
+    @cached_property
+    def memory(self) -> MemorySampler:
+        return MemorySampler(self.driver.workers, self.spawn_server)
+
+    # --- clients --------------------------------------------------------------
+
+    @cached_property
+    def access_log(self) -> AccessLog:
+        return _access_log(self._server)
+
+    @cached_property
+    def front_end(self) -> FrontEnd:
+        return FrontEnd(
+            self.gateway,
+            _sites(self._settings),
+            _front_end_config(self._server),
+            self._reactor,
+            self.access_log,
+        )
+
+    # --- the server as a whole ------------------------------------------------
+
+    @cached_property
+    def draining(self) -> Draining:
+        return Draining(self.front_end, self._now)
+
+    @cached_property
+    def reload(self) -> Reload:
+        makers = Makers(
+            read=self._read,
+            app=self._app,
+            pool_limits=_pool_limits,
+            front_end=lambda settings: self.front_end.prepare(
+                _sites(settings), _front_end_config(settings.server)
+            ),
+            access_log=_access_log,
+        )
+        return Reload(self._settings, makers, self.restarts.request, self.draining)
+
+    @cached_property
+    def server_orders(self) -> ServerOrders:
+        return ServerOrders(self.draining, self.reload)
+
+    @cached_property
+    def status(self) -> Status:
+        return Status(
+            self.pool,
+            self.apps,
+            self.driver.workers,
+            self.spawn_server,
+            self.memory,
+            self._now,
+            self._server.runtime_dir,
+            self.server_orders.state,
+        )
+
+    @cached_property
+    def admin(self) -> AdminServer:
+        workers, server = self.driver.workers, self.server_orders
+        report = MemoryReport(self.memory, self.status, self.spawn_server)
+        in_flight = InFlight(self.pool, workers, self._now)
+        restarts = RestartOrders(self.restarts, self.pool, workers, self._now)
+        orders = Orders(self.pool, workers, self.spawn_server, self.gateway.tell)
+        pages = {
+            "status": self.status.page,
+            "memory": report.page,
+            "requests": in_flight.page,
+            "ready": server.ready,
+            "restart": restarts.page,
+        }
+        commands = {
+            "restart": restarts.restart,
+            "detach": orders.detach,
+            "disable": orders.disable,
+            "enable": orders.enable,
+            "backtrace": orders.backtrace,
+            "drain": server.drain,
+            "undrain": server.undrain,
+            "reload": server.reload,
+        }
+        return AdminServer(self._reactor, pages, commands)
+
+
+def _access_log(server: ServerSettings) -> AccessLog:
+    return AccessLog(server.access_log, server.access_log_format)
 
 
 def _pool_limits(server: ServerSettings) -> PoolLimits:

@@ -17,6 +17,8 @@ from passtwist.api.registry import Registry
 from passtwist.errors import PasstwistError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from passtwist.api.settings import Settings
     from passtwist.service.service import PasstwistService
 
@@ -30,6 +32,7 @@ class Options(TwistedFlags, usage.Options):
         "or as the file given with --config says."
     )
     found: Settings
+    read: Callable[[], Settings] | None
     registry: Registry
 
     def postOptions(self) -> None:
@@ -44,6 +47,7 @@ class Options(TwistedFlags, usage.Options):
                 sys.stdout.write(Registry.load(files).describe() + "\n")
                 raise SystemExit(0)
             self.found = self.settings()
+            self.read = self.reader(self.found)
             self.registry = Registry.load(self.found.server.plugin_files)
         except PasstwistError as error:
             raise SystemExit(f"passtwist: {error}") from error
@@ -55,7 +59,7 @@ def makeService(options: Options) -> PasstwistService:
 
     from passtwist.assembly import make_service
 
-    service = make_service(options.found, reactor, options.registry)
+    service = make_service(options.found, reactor, options.registry, options.read)
     service.handle_signals(reactor)
     if successor := _successor(options.parent):
         service.hand_over_to(*successor)

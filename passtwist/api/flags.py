@@ -5,6 +5,7 @@ Runs in: the controller (twistd's options) and the command (click's).
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -65,11 +66,14 @@ def settings_from_flags(
     values: Mapping[str, object],
     folders: Sequence[str],
     environ: Mapping[str, str] | None = None,
+    here: str = "",
 ) -> Settings:
     """The settings that flags and folders ask for.
 
     :param values: by long flag name: text, or a sequence of texts for a flag
         that can be repeated; None, "" or nothing for one that was not given.
+    :param here: where relative paths in flags and environment start; "" for the
+        working directory.
     :raises SettingsError: with all problems at once, the wrong flags by name.
     """
     problems: list[str] = []
@@ -87,7 +91,7 @@ def settings_from_flags(
             overrides[flag.declaration.key] = raw
     config = values.get(CONFIG)
     return settings_from_options(
-        str(config) if config else None, folders, overrides, environ, problems
+        str(config) if config else None, folders, overrides, environ, problems, here
     )
 
 
@@ -125,6 +129,21 @@ class TwistedFlags:
         """
         assert isinstance(self, dict)
         return settings_from_flags(self, self.folders)
+
+    def reader(self, settings: Settings) -> Callable[[], Settings] | None:
+        """What reads *settings* again, with the same flags, wherever we go from here.
+
+        To be called in the working directory in which they were read.
+
+        :returns: a function that raises as `settings` does; None for settings
+            that come from no file.
+        """
+        assert isinstance(self, dict)
+        if not settings.file:
+            return None
+        values = {**self, CONFIG: settings.file}
+        here = os.getcwd()
+        return lambda: settings_from_flags(values, (), here=here)
 
 
 def _collector(flag: Flag) -> Callable[[dict[str, list[str]], str], None]:

@@ -45,11 +45,13 @@ class Settings:
     base_uri and environment are filled in.
 
     :ivar source: the file that they came from, or ``the command line``.
+    :ivar file: absolute path of that file; "" for none.
     """
 
     server: ServerSettings
     apps: tuple[AppSettings, ...]
     source: str
+    file: str = ""
 
     def check_standing(self) -> tuple[str, ...]:
         """Whether this process, who may have been another before, can serve them.
@@ -74,6 +76,7 @@ def load_file(
     path: str,
     overrides: Mapping[str, object] | None = None,
     environ: Mapping[str, str] | None = None,
+    here: str = "",
 ) -> Settings:
     """The settings in a TOML file.
 
@@ -82,11 +85,13 @@ def load_file(
 
     :param overrides: values of server keys, as TOML would have given them.
     :param environ: environment variables; None for those of this process.
+    :param here: folder at which relative paths in both start; "" for the
+        working directory.
     :raises SettingsError: with all problems at once.
     """
     problems: list[str] = []
     draft = read_draft(path, problems)
-    return _assemble(draft, overrides or {}, environ, problems)
+    return _assemble(draft, overrides or {}, environ, problems, here)
 
 
 def for_folders(
@@ -122,6 +127,7 @@ def settings_from_options(
     overrides: Mapping[str, object],
     environ: Mapping[str, str] | None = None,
     problems: Sequence[str] = (),
+    here: str = "",
 ) -> Settings:
     """The settings that a command line asks for.
 
@@ -131,6 +137,7 @@ def settings_from_options(
     :param config: the file given with ``-c``, if any.
     :param overrides: values of server and app keys that flags gave.
     :param problems: what was found wrong with the flags; reported with the rest.
+    :param here: as for `load_file`.
     :raises SettingsError: with all problems at once; also for a file together
         with folders or with app keys.
     """
@@ -156,7 +163,7 @@ def settings_from_options(
         )
     server = {key: raw for key, raw in overrides.items() if key in server_keys}
     draft = read_draft(config, found)
-    return _assemble(draft, server, environ, found)
+    return _assemble(draft, server, environ, found, here)
 
 
 def name_of(root: str) -> str:
@@ -170,9 +177,10 @@ def _assemble(
     overrides: Mapping[str, object],
     environ: Mapping[str, str] | None,
     problems: list[str],
+    here: str = "",
 ) -> Settings:
     environ = os.environ if environ is None else environ
-    server = _server(draft, overrides, environ, problems)
+    server = _server(draft, overrides, environ, problems, here)
     defaults = good_defaults(AppSettings, draft.defaults, problems)
     standing = Standing.current()
     problems += server_problems(server, standing)
@@ -186,7 +194,7 @@ def _assemble(
     problems += rules.clashes(apps)
     if problems:
         raise SettingsError(problems, draft.source)
-    return Settings(server, tuple(apps), draft.source)
+    return Settings(server, tuple(apps), draft.source, draft.file)
 
 
 def _server(
@@ -194,6 +202,7 @@ def _server(
     overrides: Mapping[str, object],
     environ: Mapping[str, str],
     problems: list[str],
+    here: str,
 ) -> ServerSettings:
     """The server's settings; defaults in place of the wrong."""
     texts = {
@@ -210,7 +219,7 @@ def _server(
 
     def absolute(key: str, path: str) -> str:
         return os.path.abspath(
-            path if key in local else os.path.join(draft.folder, path)
+            os.path.join(here if key in local else draft.folder, path)
         )
 
     runtime_dir = server.runtime_dir or default_runtime_dir(environ, os.geteuid())

@@ -22,10 +22,12 @@ class Draft:
     """What was written, by section.
 
     :ivar folder: where relative paths start.
+    :ivar file: absolute path of the file, "" for none.
     """
 
     source: str
     folder: str
+    file: str = ""
     server: dict[str, object] = attrs.field(factory=dict)
     defaults: dict[str, object] = attrs.field(factory=dict)
     apps: list[dict[str, object]] = attrs.field(factory=list)
@@ -33,7 +35,8 @@ class Draft:
 
 def read_draft(path: str, problems: list[str]) -> Draft:
     """The sections of a TOML file; what is wrong with them goes to *problems*."""
-    folder = os.path.dirname(os.path.abspath(path))
+    absolute = os.path.abspath(path)
+    folder = os.path.dirname(absolute)
     try:
         with open(path, "rb") as file:
             document: dict[str, object] = tomllib.load(file)
@@ -49,6 +52,7 @@ def read_draft(path: str, problems: list[str]) -> Draft:
     return Draft(
         source=path,
         folder=folder,
+        file=absolute,
         server=_table(document, "server", problems),
         defaults=_table(document, "defaults", problems),
         apps=_apps(document, problems),

@@ -92,7 +92,6 @@ class ServerSettings:
         Duration(),
         "0s",
         "on shutdown, go on accepting for so long",
-        effective=False,
         live=True,
     )
     shutdown_timeout: float = setting(

@@ -40,6 +40,9 @@ class Door(Factory):
         connection.factory = self
         return connection
 
+    def logPrefix(self) -> str:
+        return "FrontEnd"
+
     def close(self) -> None:
         """See `IDoor.close`."""
         self.front.close_door(self)

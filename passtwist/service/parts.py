@@ -6,9 +6,11 @@ Runs in: the controller.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+
     from passtwist.api.interfaces import IFrontEnd, ISpawnServer
     from passtwist.api.reactors import Reactor
     from passtwist.service.apps import App
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from passtwist.service.listeners import Listeners
     from passtwist.service.memory import MemorySampler
     from passtwist.service.status import Status
+    from passtwist.service.triggers import Triggers
 
 
 class IsRuntimeDir(Protocol):
@@ -45,6 +48,9 @@ class IsLog(Protocol):
     def reopen(self) -> None:
         """Its file was moved away."""
 
+    def take_over(self, other: Any) -> None:
+        """Go on where and how *other*, an open one of its kind, would write."""
+
     def close(self) -> None:
         """Write what is left."""
 
@@ -57,6 +63,16 @@ class IsAdmin(Protocol):
 
     def stop(self) -> None:
         """Listen no more."""
+
+
+class IsWatch(Protocol):
+    """What looks at the workers from time to time."""
+
+    def start(self) -> None:
+        """Begin to look."""
+
+    def stop(self) -> Deferred[None]:
+        """Cease; fires when nothing of it goes on."""
 
 
 @dataclass(frozen=True)
@@ -74,4 +90,6 @@ class Parts:
     runtime: IsRuntimeDir
     admin: IsAdmin
     memory: MemorySampler
+    watches: tuple[IsWatch, ...]
     status: Status
+    triggers: Triggers

@@ -10,7 +10,10 @@ what runs is finished, workers leave, the spawn server ends.
 
 from __future__ import annotations
 
+import atexit
 import json
+import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
@@ -20,15 +23,19 @@ from zope.interface import implementer
 
 from passtwist.api.interfaces import IPasstwistService
 from passtwist.errors import StartupError
-from passtwist.pool import AppAdded, ShutdownRequested, StopRequested
+from passtwist.pool import AppAdded
+from passtwist.service.draining import Stop
 from passtwist.service.signals import Signals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator
 
-    from twisted.internet.interfaces import IDelayedCall
-
+    from passtwist.service.draining import Draining
     from passtwist.service.parts import Parts
+    from passtwist.service.reload import Reload
+
+# The exit status of a server that had to cut off requests when it stopped.
+CUT_OFF = 3
 
 
 @implementer(IPasstwistService)
@@ -36,29 +43,18 @@ class PasstwistService(Service):
     """Starts and stops the parts that the assembly has put together.
 
     :param parts: everything that the server consists of.
-    :param shutdown_timeout: seconds that requests have to finish.
-    :param warnings: about the settings; logged at start.
-    :param check_standing: asked at start, when root has been left: answers with
-        more warnings, raises StartupError.
+    :ivar exit_status: what the process should end with, once it has stopped.
     """
 
     log = Logger(namespace="passtwist.service")
 
-    def __init__(
-        self,
-        parts: Parts,
-        shutdown_timeout: float,
-        warnings: Sequence[str] = (),
-        check_standing: Callable[[], Sequence[str]] = tuple,
-    ) -> None:
+    def __init__(self, parts: Parts, reload: Reload, draining: Draining) -> None:
         self.parts = parts
-        self._check_standing = check_standing
+        self.exit_status = 0
+        self._reload = reload
+        self._stop_steps = Stop(parts, draining, lambda: reload.server)
         self._successor: tuple[int, int] | None = None
-        self._warnings = tuple(warnings)
-        self._shutdown_timeout = shutdown_timeout
         self._stopping: Deferred[None] | None = None
-        self._hurry: list[Callable[[], None]] = []
-        self._is_hurried = False
 
     def status(self) -> dict[str, Any]:
         """See `IPasstwistService.status`."""
@@ -94,10 +90,7 @@ class PasstwistService(Service):
 
     def stop_now(self) -> None:
         """Do not wait for requests any more, nor for what comes after them."""
-        self._is_hurried = True
-        hurry, self._hurry = self._hurry, []
-        for call in hurry:
-            call()
+        self._stop_steps.hurry()
 
     def hand_over_to(self, uid: int, gid: int) -> None:
         """Whom root will be left for once the listeners are bound."""
@@ -106,6 +99,9 @@ class PasstwistService(Service):
     def handle_signals(self, reactor: Any) -> None:
         """Answer TERM, INT, HUP, USR1 and USR2 once *reactor* runs.
 
+        And end the process with our exit status, which twistd has no way to be
+        told of.
+
         :param reactor: the one that is run; Any, because it is asked for
             more than our services need.
         """
@@ -113,10 +109,13 @@ class PasstwistService(Service):
             reactor.callFromThread,
             reactor.stop,
             self.stop_now,
+            self._reload.hung_up,
             self.parts.access_log.reopen,
             self._dump,
         )
         reactor.callWhenRunning(signals.install)
+        # As early as this, so that it is the last to be called.
+        atexit.register(self._exit)
 
     # --- start ----------------------------------------------------------------
 
@@ -137,14 +136,17 @@ class PasstwistService(Service):
 
     def _start(self) -> None:
         parts = self.parts
-        for warning in (*self._warnings, *self._check_standing()):
+        settings = self._reload.settings
+        for warning in (*settings.warnings(), *settings.check_standing()):
             self.log.warn("settings: {warning}", warning=warning)
         parts.runtime.acquire()
         parts.spawn_server.start()
         parts.admin.start(parts.runtime.admin_path)
-        parts.memory.start()
+        for watch in (parts.memory, *parts.watches):
+            watch.start()
         for app in parts.apps.values():
             parts.gateway.tell(AppAdded(app.name, app.limits))
+        parts.triggers.update()
         self.log.info(
             "passtwist serves {apps} on {addresses}",
             apps=", ".join(parts.apps),
@@ -155,51 +157,27 @@ class PasstwistService(Service):
 
     @inlineCallbacks
     def _stop(self) -> Generator[Deferred[Any], Any, None]:
-        parts = self.parts
+        parts, steps = self.parts, self._stop_steps
         try:
-            yield parts.listeners.close()
-            # Requests are finished first, then workers leave: a queued one
-            # may still need a worker.
-            yield self._within(
-                self._shutdown_timeout,
-                parts.front_end.drain(),
-                parts.front_end.abort_connections,
-            )
-            parts.gateway.tell(ShutdownRequested())
-            yield self._within(
-                self._shutdown_timeout,
-                parts.driver.when_all_gone(),
-                lambda: parts.gateway.tell(StopRequested()),
-            )
-            yield parts.memory.stop()
+            yield steps.run()
+            for watch in (parts.memory, *parts.watches):
+                yield watch.stop()
         finally:
+            parts.triggers.stop()
             parts.admin.stop()
             parts.driver.stop()
             yield parts.spawn_server.stop()
             parts.access_log.close()
             parts.runtime.release()
+            if steps.cut:
+                self.exit_status = CUT_OFF
         self.log.info("passtwist has stopped")
 
-    def _within(
-        self, seconds: float, done: Deferred[None], hurry: Callable[[], None]
-    ) -> Deferred[None]:
-        """*done*, which *hurry* makes happen when time is up."""
-        patience = 0.0 if self._is_hurried else seconds
-        timer: IDelayedCall = self.parts.reactor.callLater(patience, hurry)
-
-        def now() -> None:
-            if timer.active():
-                timer.reset(0)
-
-        self._hurry.append(now)
-
-        def finished(result: None) -> None:
-            if now in self._hurry:
-                self._hurry.remove(now)
-            if timer.active():
-                timer.cancel()
-
-        return done.addCallback(finished)
+    def _exit(self) -> None:
+        if self.exit_status:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(self.exit_status)
 
     def _dump(self) -> None:
         self.log.info("state: {state}", state=json.dumps(self.status(), indent=1))

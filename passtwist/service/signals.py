@@ -24,6 +24,7 @@ class Signals:
 
     :param stop: TERM or INT, the first time.
     :param stop_now: TERM or INT, again.
+    :param hang_up: HUP.
     :param reopen_logs: USR1.
     :param dump: USR2.
     """
@@ -35,6 +36,7 @@ class Signals:
         call_soon: Callable[[Callable[[], None]], None],
         stop: Callable[[], None],
         stop_now: Callable[[], None],
+        hang_up: Callable[[], None],
         reopen_logs: Callable[[], None],
         dump: Callable[[], None],
     ) -> None:
@@ -42,7 +44,7 @@ class Signals:
         self._actions: dict[int, Callable[[], None]] = {
             signal.SIGTERM: self._stop,
             signal.SIGINT: self._stop,
-            signal.SIGHUP: self._no_reload,
+            signal.SIGHUP: hang_up,
             signal.SIGUSR1: reopen_logs,
             signal.SIGUSR2: dump,
         }
@@ -66,8 +68,3 @@ class Signals:
             self._stopping = True
             self.log.info("asked to stop: finishing what runs")
             self._stop_once()
-
-    def _no_reload(self) -> None:
-        self.log.warn(
-            "SIGHUP: this version does not re-read its configuration; nothing changed"
-        )

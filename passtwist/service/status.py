@@ -36,6 +36,7 @@ class Status:
         memory: MemorySampler,
         now: Callable[[], float],
         instance: str,
+        server_state: Callable[[], Mapping[str, object]],
     ) -> None:
         self._pool = pool
         self._apps = apps
@@ -44,6 +45,7 @@ class Status:
         self._memory = memory
         self._now = now
         self._instance = instance
+        self._server_state = server_state
         self._started_at = now()
 
     def page(self) -> dict[str, Any]:
@@ -54,6 +56,7 @@ class Status:
             "instance": self._instance,
             "pid": os.getpid(),
             "uptime_s": round(self._now() - self._started_at, 3),
+            **self._server_state(),
             "pool": {
                 "max_pool_size": view.max_pool_size,
                 "capacity_used": view.capacity_used,
@@ -79,7 +82,9 @@ class Status:
 
     def _app(self, view: AppView) -> dict[str, Any]:
         app = self._apps[view.name]
-        error = app.last_spawn_error
+        # New code that did not come up is news until other code does, however
+        # well more workers of the old are started.
+        error = view.restart_error or app.last_spawn_error
         return {
             "name": app.name,
             "root": app.settings.root,

@@ -283,12 +283,12 @@ def test_a_root_that_does_not_exist_keeps_nobody_from_serving(load):
 def test_keys_of_later_versions_are_accepted_with_a_warning(load):
     """They are validated, and said to have no effect."""
     settings = load(
-        '[server]\ndrain_delay = "5s"\n'
+        '[server]\nbody_grace = "5s"\n'
         + APP
         + 'memory_limit = "300MiB"\nmax_requests = 1000\nmax_request_time = "0s"'
     )
     assert settings.warnings() == (
-        "[server]: drain_delay: accepted, but has no effect in this version",
+        "[server]: body_grace: accepted, but has no effect in this version",
         '[[app]] "site": max_requests: accepted, but has no effect in this version',
         '[[app]] "site": memory_limit: accepted, but has no effect in this version',
     )

@@ -7,6 +7,7 @@ import os
 import tempfile
 from contextlib import redirect_stdout
 
+import attrs
 import pytest
 from twisted.python import usage
 
@@ -186,3 +187,31 @@ def test_a_key_without_effect_keeps_its_default():
     assert (in_effect(app, "max_requests"), in_effect(app, "threads")) == (0, 5)
     with pytest.raises(KeyError):
         in_effect(app, "nothing")
+
+
+def test_a_file_is_read_again_with_the_flags_that_it_was_read_with(
+    tmp_path, monkeypatch
+):
+    """Relative paths start where they did, wherever the process has gone."""
+    file = tmp_path / "site.toml"
+    file.write_text('[server]\nmax_pool_size = 3\n[[app]]\nroot = "x"')
+    with tempfile.TemporaryDirectory(prefix="ptw-") as elsewhere:
+        monkeypatch.chdir(tmp_path)
+        options = parsed(
+            *("-c", "site.toml", "--access-log", "log", "--proxy-hops=2"),
+            f"--runtime-dir={elsewhere}",
+        )
+        first = options.settings()
+        read = options.reader(first)
+        monkeypatch.chdir(elsewhere)
+        assert read() == attrs.evolve(first, source=str(file))
+        file.write_text('[server]\nmax_pool_size = 4\n[[app]]\nroot = "x"')
+        again = read()
+        monkeypatch.undo()
+    assert first.server.access_log == str(tmp_path / "log")
+    assert again.server == attrs.evolve(first.server, max_pool_size=4)
+
+
+def test_settings_without_a_file_can_not_be_read_again(tmp_path):
+    options = parsed(str(tmp_path))
+    assert options.reader(options.settings()) is None

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from passtwist.testing.server import RunningServer
+from passtwist.testing.server import CUT_OFF, RunningServer
 from passtwist.testing.waiting import PATIENCE, wait_until
 from tests.integration.accounts import site_of
 from tests.integration.sites import Site, serve
@@ -179,7 +179,7 @@ def test_a_helper_forked_at_import_ends_with_a_worker_that_is_killed(tmp_path, h
         wait_until((site.root / "hangs").exists, "the request that hangs")
         server.process.send_signal(signal.SIGTERM)
         server.wait_for_log("asked to stop: finishing what runs")
-        assert server.stop() == 0, "the second signal: now"
+        assert server.stop() == CUT_OFF, "the second signal: now"
         wait_until(lambda: not group_of(worker), "the end of the helper")
 
 

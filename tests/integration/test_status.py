@@ -55,6 +55,8 @@ PAGE = {
     "instance": str,
     "pid": int,
     "uptime_s": float,
+    "draining": bool,
+    "last_reload_error": type(None),
     "pool": {"max_pool_size": int, "capacity_used": int, "busy": int, "queue": int},
     "spawn_server": {"pid": int, "spawners": [SPAWNER]},
     "apps": [APP],

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from passtwist.testing.server import TWISTD, RunningServer
+from passtwist.testing.server import CUT_OFF, TWISTD, RunningServer
 from passtwist.testing.waiting import wait_until
 from tests.integration.sites import Site, serve
 
@@ -54,7 +54,7 @@ def refuses(server):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_asked_twice_it_does_not_wait_for_requests(tmp_path, number):
-    """Status 0 all the same, and the stuck worker is killed."""
+    """The stuck worker is killed, and the status says that a request was cut off."""
     site = Site(tmp_path)
     with serve(tmp_path, site) as server:
         with server.connect() as client:
@@ -63,7 +63,7 @@ def test_asked_twice_it_does_not_wait_for_requests(tmp_path, number):
             server.process.send_signal(signal.SIGTERM)
             server.wait_for_log("asked to stop: finishing what runs")
             server.process.send_signal(number)
-            assert server.wait_for_exit() == 0
+            assert server.wait_for_exit() == CUT_OFF
             assert ended(client)
         server.assert_nothing_left()
 
@@ -75,7 +75,7 @@ def test_requests_that_are_not_done_in_time_are_ended(tmp_path):
         with server.connect() as client:
             client.sendall(b"GET /spin HTTP/1.1\r\nHost: x\r\n\r\n")
             site.wait_for_notes("spinning")
-            assert server.stop() == 0
+            assert server.stop() == CUT_OFF
         server.assert_nothing_left()
 
 
@@ -137,7 +137,7 @@ def test_it_stops_while_an_app_is_starting(tmp_path):
         with server.connect() as client:
             client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
             wait_until((site.root / "loading").exists, "the app that never loads")
-            assert server.stop() == 0
+            assert server.stop() == CUT_OFF
             assert ended(client)
         server.assert_nothing_left()
 
