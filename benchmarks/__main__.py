@@ -152,7 +152,7 @@ def selected_measures(asked: Sequence[str] | None, quick: bool) -> list[Measure]
     """Those that were asked for; else all that such a run has."""
     if asked:
         return [one for one in EVERY if one.name in asked]
-    return [one for one in EVERY if one.in_quick or not quick]
+    return [one for one in EVERY if (one.in_quick if quick else one.in_full)]
 
 
 def names() -> list[str]:

@@ -69,6 +69,7 @@ class Row:
     """One server in a table; figures and comparisons are by key of the column.
 
     :ivar noisy: its rounds differ too much.
+    :ivar beside_each: in the first column, for each peer that the measure names.
     """
 
     server: str
@@ -76,6 +77,7 @@ class Row:
     noisy: bool = False
     beside_passenger: dict[str, Comparison] = field(default_factory=dict)
     beside_best_peer: dict[str, Comparison] = field(default_factory=dict)
+    beside_each: tuple[Comparison, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,8 @@ def _table(results: Results, measure: Measure, case: str, title: str) -> Table:
             # The column that ranks, and that ± is of.
             spreads = [*spreads, first.spread]
         noisy = any(spread > TOO_WIDE for spread in spreads)
-        rows.append(Row(server, figures[server], noisy, passenger, best))
+        each = _beside_each(measure, rounds, by_server) if is_ours(server) else ()
+        rows.append(Row(server, figures[server], noisy, passenger, best, each))
     absences = [
         each
         for each in results.absences
@@ -238,6 +241,26 @@ def _compare(
     by_server: Mapping[str, Rounds],
 ) -> None:
     """Keep the comparison, if there is a round that both have."""
+    found = _comparison(column, rounds, other, by_server)
+    if found:
+        into[column.key] = found
+
+
+def _beside_each(
+    measure: Measure, rounds: Rounds, by_server: Mapping[str, Rounds]
+) -> tuple[Comparison, ...]:
+    column = measure.columns[0]
+    found = (
+        _comparison(column, rounds, name, by_server)
+        for name in measure.beside
+        if name in by_server
+    )
+    return tuple(one for one in found if one)
+
+
+def _comparison(
+    column: Column, rounds: Rounds, other: str, by_server: Mapping[str, Rounds]
+) -> Comparison | None:
     ratios = []
     for number, values in sorted(rounds.items()):
         theirs = by_server[other].get(number, {})
@@ -245,8 +268,7 @@ def _compare(
             ratio = times_as_good(column, values[column.key], theirs[column.key])
             if ratio is not None and math.isfinite(ratio):
                 ratios.append(ratio)
-    if ratios:
-        into[column.key] = Comparison(other, figure(ratios))
+    return Comparison(other, figure(ratios)) if ratios else None
 
 
 def _steady_spreads(

@@ -8,6 +8,7 @@ from benchmarks.measures.latency import Latency
 from benchmarks.measures.memory import Memory
 from benchmarks.measures.memory_curve import MemoryCurve
 from benchmarks.measures.mixed import Mixed, MixedClosed
+from benchmarks.measures.neighbour import Neighbour
 from benchmarks.measures.recovery import Recovery
 from benchmarks.measures.restart import Restart
 from benchmarks.measures.slow_clients import BesideSlowClients
@@ -25,6 +26,7 @@ def every_measure() -> list[Measure]:
         Mixed(),
         MixedClosed(),
         BesideSlowClients(),
+        Neighbour(),
         Memory(),
         MemoryCurve(),
         Spawning(),

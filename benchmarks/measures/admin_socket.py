@@ -34,6 +34,12 @@ def workers(running: Running) -> list[dict[str, Any]]:
     return found
 
 
+def pids_of(running: Running, name: str) -> list[int]:
+    """The worker processes of one of several apps."""
+    apps = {app["name"]: app for app in status(running)["apps"]}
+    return [one["pid"] for one in apps[name]["workers"] if one["pid"]]
+
+
 def spawner_pids(running: Running) -> list[int]:
     """The processes that have loaded a framework or the app, and fork it."""
     return [one["pid"] for one in status(running)["spawn_server"]["spawners"]]

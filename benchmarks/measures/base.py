@@ -45,6 +45,9 @@ class Measure(ABC):
     :ivar cases: name and title of each table; one without a name if it has
         one table only.
     :ivar in_quick: a quick run has it, too; any run that asks for it has.
+    :ivar in_full: a full run has it; else it is taken when it is asked for only.
+    :ivar beside: names of peers that passtwist is compared with one by one, beside
+        Passenger and the best one.
     """
 
     name: str
@@ -53,6 +56,8 @@ class Measure(ABC):
     columns: tuple[Column, ...]
     cases: tuple[tuple[str, str], ...] = (("", ""),)
     in_quick: bool = True
+    in_full: bool = True
+    beside: tuple[str, ...] = ()
 
     @abstractmethod
     def take(self, bench: Bench) -> None:

@@ -95,6 +95,7 @@ class MixedClosed(Measure):
         Column("errors", "Errors", "", better=""),
         Column("busy", "Generator's load", "%", better=""),
     )
+    beside = ("gunicorn gthread", "granian", "gunicorn sync", "uwsgi")
 
     def take(self, bench: Bench) -> None:
         seconds, rounds = (1.0, 3 if bench.quick else 5)

@@ -150,6 +150,7 @@ def sections(
             if one.title:
                 yield from (f"### {one.title}", "")
             yield from rows_of(one)
+            yield from named_ratios_of(one)
             yield from ratios_of(one)
             yield from absences_of(one, left_out(one, results))
 
@@ -178,6 +179,15 @@ def rows_of(one: Table) -> Iterable[str]:
         )
     yield from table(heads, rows)
     yield ""
+
+
+def named_ratios_of(one: Table) -> Iterable[str]:
+    """How ours compare with each peer that the measure names, a line for each."""
+    for row in one.rows:
+        if row.beside_each:
+            ratios = ", ".join(beside(each) for each in row.beside_each)
+            title = one.measure.columns[0].title
+            yield from (f"**{row.server}**, {title}, times as good: {ratios}.", "")
 
 
 def ratios_of(one: Table) -> Iterable[str]:

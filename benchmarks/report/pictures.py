@@ -69,6 +69,11 @@ PICTURES = (
         "slow-clients", "slow-clients", "Fast requests beside 50 slow clients", log=True
     ),
     Picture(
+        "neighbour",
+        "neighbour",
+        "p99 beside an app that goes wrong, times that beside a good one",
+    ),
+    Picture(
         "memory",
         "memory",
         "Memory after load, MiB",

@@ -14,6 +14,9 @@ EXAMPLE = HERE.parent.parent / "examples" / "django_site"
 # Each site has it, because Passenger wants a file of that name.
 ENTRY = "passenger_wsgi:application"
 
+# The framework of sites that are not named for theirs.
+PLAIN = {"noisy": "wsgi"}
+
 
 @dataclass(frozen=True)
 class Site:
@@ -78,4 +81,4 @@ def make_site(name: str, below: Path) -> Site:
         command = [sys.executable, "post_notices.py"]
         subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
         return Site(name, "django", "noticeboard.wsgi:application", folder)
-    return Site(name, name, ENTRY, folder)
+    return Site(name, PLAIN.get(name, name), ENTRY, folder)

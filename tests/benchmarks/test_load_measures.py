@@ -87,6 +87,12 @@ def test_one_of_each_way_of_serving_is_measured():
     assert common < set(serving)
 
 
+def test_those_that_the_closed_loop_is_compared_with_by_name_take_part():
+    """Names in strings are checked by nobody else."""
+    common = {one.name for one in every_server() if is_common(one)}
+    assert set(MixedClosed.beside) <= common
+
+
 def test_whom_its_documentation_wants_behind_a_proxy_is_put_behind_one_once():
     """What is behind the proxy then matters little: one of a family is enough."""
     sync, ours = Gunicorn("sync"), Passtwist()

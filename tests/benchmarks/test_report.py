@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from xml.etree import ElementTree
@@ -114,6 +115,23 @@ def test_the_page_has_it_all():
     found = usual(notes={"passenger builtin": "It has a remark."})
     text = page(found, [SPEED], {"speed": ["speed.svg"]})
     assert re.sub("(?m)^↑: .*$", "HOW TO READ", text) == PAGE
+
+
+def test_peers_that_a_measure_names_are_compared_with_one_by_one():
+    """In a line below the table, in the order in which they are named."""
+
+    class Named(Speed):
+        """Nobody has measured waitress."""
+
+        beside = ("uwsgi", "waitress", "passenger builtin")
+
+    told = [
+        line
+        for line in page(usual(), [Named()], {}).splitlines()
+        if line.startswith("**")
+    ]
+    ratios = "0.50 (0.50–0.50) of uwsgi, 2.00 (2.00–2.00) of passenger builtin"
+    assert told == [f"**passtwist smart**, Requests/s, times as good: {ratios}."]
 
 
 def test_a_run_that_was_too_noisy_says_so_at_its_top():
@@ -228,21 +246,26 @@ def drawable():
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _fonts(tmp_path_factory):
-    """matplotlib keeps those open that it has used; no test leaves them behind."""
-    write(drawable(), every_measure(), tmp_path_factory.mktemp("pictures"))
+def everything(tmp_path_factory):
+    """A folder with every picture there is.
+
+    matplotlib keeps fonts open that it has used; no test leaves them behind.
+    """
+    folder = tmp_path_factory.mktemp("pictures")
+    write(drawable(), every_measure(), folder)
+    return folder
 
 
-def test_there_is_a_picture_of_every_measure(tmp_path):
+def test_there_is_a_picture_of_every_measure(everything):
     """The page shows all that were drawn, and each is well-formed and dated."""
-    write(drawable(), every_measure(), tmp_path)
-    drawn = {path.stem for path in tmp_path.glob("*.svg")}
+    drawn = {path.stem for path in everything.glob("*.svg")}
     measured = {measure.name for measure in every_measure()}
     expected = {one.name for one in PICTURES if one.measure in measured}
     assert drawn == expected | ({CURVE} & measured)
-    shown = re.findall(r"!\[.*?\]\((.*?)\.svg\)", (tmp_path / "latest.md").read_text())
+    written = (everything / "latest.md").read_text()
+    shown = re.findall(r"!\[.*?\]\((.*?)\.svg\)", written)
     assert sorted(shown) == sorted(drawn)
-    for path in tmp_path.glob("*.svg"):
+    for path in everything.glob("*.svg"):
         text = " ".join(ElementTree.parse(path).getroot().itertext())
         assert "full run of 2026-01-02" in text
         assert "is better" in text
@@ -264,9 +287,9 @@ def test_every_picture_is_of_a_measure_and_of_columns_that_exist():
     assert unknown == []
 
 
-def test_pictures_of_an_earlier_run_stay(tmp_path):
+def test_pictures_of_an_earlier_run_stay(everything, tmp_path):
     """The documentation shows them, and they are dated; the page shows its own."""
-    write(drawable(), every_measure(), tmp_path)
+    shutil.copytree(everything, tmp_path, dirs_exist_ok=True)
     before = {path.name: path.read_bytes() for path in tmp_path.glob("*.svg")}
     write(usual(), [SPEED], tmp_path)
     assert before == {path.name: path.read_bytes() for path in tmp_path.glob("*.svg")}
@@ -422,7 +445,8 @@ def test_a_quick_run_has_fewer_servers_and_measures():
     assert [one.name for one in command.selected_servers(["twist web"], True)] == [
         "twist web"
     ]
-    assert command.selected_measures(None, quick=False) == command.EVERY
+    full = command.selected_measures(None, quick=False)
+    assert full == [one for one in command.EVERY if one.in_full]
     left_out = [one for one in command.EVERY if not one.in_quick]
     asked = [one.name for one in left_out]
     assert command.selected_measures(asked, quick=True) == left_out or not asked
