@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import shutil
 from pathlib import Path
@@ -13,6 +14,7 @@ from passtwist.testing.interpreters import find_interpreters
 pytest_plugins = ["pytester"]
 
 TESTS = Path(__file__).parent
+ROOT = TESTS.parent
 
 # What is broken at the bottom shows first: it breaks what is above it.
 FIRST = ("architecture", "wire", "pool", "http", "api", "worker", "spawnserver")
@@ -21,6 +23,11 @@ LAST = ("integration", "conformance", "packaging")
 # Which Debian package brings a program that a test can ask for; .ci/run installs
 # these.
 PACKAGES = {"chromium": "chromium", "strace": "strace", "wrk": "wrk"}
+
+
+def pytest_configure() -> None:
+    """Have passtwist compiled, as pip leaves it; else each started process does it."""
+    compileall.compile_dir(ROOT / "passtwist", quiet=2)
 
 
 @pytest.fixture(autouse=True)

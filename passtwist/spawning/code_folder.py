@@ -5,11 +5,16 @@ Runs in: the controller, at start, and again if somebody has removed them.
 They run it in the app's interpreter, where passtwist is not installed, and
 maybe as a user who can't read our own tree; so the standard-library-only half
 of the package is copied, with the child halves of the frameworks beside it.
+What our interpreter has compiled of it is copied, too: each process would else
+compile it anew, as another user's can't keep what it has compiled.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,17 +41,17 @@ def fill(code: Path, children: Mapping[str, str]) -> tuple[str, ...]:
     target = code / "passtwist"
     target.mkdir(parents=True)
     for module in MODULES:
-        shutil.copyfile(PACKAGE / module, target / module)
+        _copy(PACKAGE / module, target / module)
     for package in PACKAGES:
         (target / package).mkdir()
         for source in sorted((PACKAGE / package).glob("*.py")):
-            shutil.copyfile(source, target / package / source.name)
+            _copy(source, target / package / source.name)
     shutil.copyfile(PACKAGE / "spawnserver" / BOOTSTRAP, code / BOOTSTRAP)
     frameworks = code / "frameworks"
     frameworks.mkdir()
     for name, path in children.items():
         try:
-            shutil.copyfile(path, frameworks / name)
+            _copy(Path(path), frameworks / name)
         except OSError as error:
             raise StartupError(
                 f"child half {path} of a framework plugin: {error.strerror}"
@@ -57,3 +62,18 @@ def fill(code: Path, children: Mapping[str, str]) -> tuple[str, ...]:
     for entry in entries:
         entry.chmod(0o755 if entry.is_dir() else 0o644)
     return tuple(map(str, entries))
+
+
+def _copy(source: Path, target: Path) -> None:
+    """A module, and what our own interpreter has compiled of it, if there is that.
+
+    :raises OSError: the module can't be read.
+    """
+    shutil.copyfile(source, target)
+    # By that time, and by the size, Python sees that what is compiled is valid.
+    changed = source.stat().st_mtime_ns
+    os.utime(target, ns=(target.stat().st_atime_ns, changed))
+    compiled = Path(cache_from_source(str(target)))
+    with contextlib.suppress(OSError, NotImplementedError):
+        compiled.parent.mkdir(exist_ok=True)
+        shutil.copyfile(cache_from_source(str(source)), compiled)
