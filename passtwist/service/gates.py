@@ -122,7 +122,12 @@ class Gates:
 
     def _ended(self, outcome: RestartOutcome) -> None:
         app = self._apps.get(outcome.app)
-        shows = app is not None and app.settings.environment == DEVELOPMENT
+        shows = (
+            app is not None
+            and app.settings.environment == DEVELOPMENT
+            # With no worker left the next request starts one, and sees for itself.
+            and outcome.serving > 0
+        )
         if outcome.app in self._gateway.gates or (shows and outcome.error):
             self._gate(outcome.app).ended(outcome, shows)
             self._tidy(outcome.app)
