@@ -16,7 +16,7 @@ class TwistWeb(Server):
     one_process = True
     remark = (
         "One process with a pool of up to ten threads, for which it has no option. "
-        "Nor is there one for no access log: it is written to /dev/null."
+        "Nor is there one for no access log: it is written to a file."
     )
 
     def missing(self) -> str:
@@ -31,7 +31,8 @@ class TwistWeb(Server):
             "--log-level=warn",
             "web",
             f"--listen=tcp:{setup.port}:interface=127.0.0.1",
-            "--logfile=/dev/null",
+            # Never /dev/null: root's would be renamed, as logs are, after 1 MB.
+            f"--logfile={setup.folder}/access.log",
             f"--wsgi={setup.site.entry.replace(':', '.')}",
         ]
 

@@ -55,7 +55,7 @@ WHOLE = {
     "waitress": f"waitress-serve --listen={TCP} --threads=6 passenger_wsgi:application",
     "twist web": (
         "twist --log-level=warn web --listen=tcp:PORT:interface=127.0.0.1"
-        " --logfile=/dev/null --wsgi=passenger_wsgi.application"
+        " --logfile=SCRATCH/access.log --wsgi=passenger_wsgi.application"
     ),
 }
 
@@ -125,21 +125,24 @@ def test_threads_are_given_where_there_are_several(server):
 
 
 @of_each
-def test_no_server_writes_an_access_log(server):
+def test_no_server_writes_an_access_log_that_can_do_without(server):
+    """Twisted's can't, and as root it would rename whatever it is given."""
     text = re.sub(
         r"--no-access-log|--access-log=off|\baccess_log off;", "", shown(server)
     )
+    if server.name == "twist web":
+        text = text.replace("--logfile=SCRATCH/access.log", "")
     assert (
         re.findall(r"(?i)access.?log\w*|customlog|transferlog|req-logger", text) == []
     )
-    assert "--logfile=" not in text.replace("--logfile=/dev/null", "")
+    assert "--logfile=" not in text
 
 
 @of_each
 def test_what_is_shown_names_nothing_of_this_machine(server):
     """Only what is where it is on each Debian may be named, and not as a command."""
     path = re.compile(r"(?:^|[\s=:'\"])(/[\w.-][\w./-]*)")
-    assert set(path.findall(command_line(server))) <= {"/dev/null"}
+    assert path.findall(command_line(server)) == []
     found = path.findall(shown(server))
     assert [it for it in found if not it.startswith(("/usr/lib/", "/dev/"))] == []
     assert "54321" not in shown(server)
@@ -164,4 +167,4 @@ def test_passenger_calls_nobody_outside():
 @of_each
 def test_a_server_says_its_version_and_no_path_in_its_remark(server):
     assert re.match(r"\d+(\.\w+)+", server.version())
-    assert "/" not in server.remark.replace("/dev/null", "")
+    assert "/" not in server.remark
