@@ -30,6 +30,9 @@ PATIENCE = 60.0
 # Seconds from the order to stop to the kill.
 GRACE = 20.0
 
+# Ports of this run's servers.
+given_out: set[int] = set()
+
 
 class Failed(Exception):
     """A server did not do what it is there for; the text has its log's end."""
@@ -227,7 +230,14 @@ class Running:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on, another one each time.
+
+    Servers that start side by side have not taken theirs yet.
+    """
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        if port not in given_out:
+            given_out.add(port)
+            return port

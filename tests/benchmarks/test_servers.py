@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import pytest
 
@@ -15,6 +17,9 @@ from benchmarks.servers import running as of_running
 from benchmarks.servers.passenger import Passenger
 from benchmarks.servers.passtwist import Passtwist
 from benchmarks.sites import make_site
+
+# Servers that are started side by side.
+AT_A_TIME = 4
 
 MEBIBYTE = b"0123456789abcdef" * 65536
 
@@ -41,14 +46,6 @@ def sites():
         yield Sites(folder)
 
 
-def installed(server):
-    """The server; the test is skipped with the remedy if there is none."""
-    missing = server.missing()
-    if missing:
-        pytest.skip(explained(missing))
-    return server
-
-
 def upload(running, body):
     """What the site answers to a body."""
     host = running.url.removeprefix("http://")
@@ -66,30 +63,104 @@ def what_is_left(running):
     return processes.marked(running.mark, NO_ROOT), folder.exists()
 
 
-@pytest.mark.parametrize("server", every_server(), ids=lambda server: server.name)
-def test_a_server_answers_with_all_its_workers_and_leaves_nothing(server, sites):
+@dataclass(frozen=True)
+class Trial:
+    """What became of a server that was started, asked and stopped."""
+
+    bodies: list[bytes]
+    interpreter: str
+    workers: set[int]
+    pids: set[int]
+    left: tuple[list[int], bool]
+
+
+def plain(running):
+    """What the plain site answers, and by whom."""
+    bodies = [running.get("/"), running.get("/mebibyte"), upload(running, MEBIBYTE)]
+    workers = running.workers()
+    interpreter = running.get("/interpreter").decode()
+    return bodies, interpreter, workers, set(running.pids())
+
+
+def of_framework(running):
+    """What the site of a framework answers."""
+    if running.setup.site.name == "flask":
+        return [running.get("/")], "", set(), set()
+    return [running.get("/hello"), running.get("/rows")], "", set(), set()
+
+
+def tried(server, site, worker_count, ask):
+    """The whole of its life; None for one that is not installed."""
+    if server.missing():
+        return None
+    running = Running(server, site, worker_count)
+    with running:
+        found = ask(running)
+    return Trial(*found, left=what_is_left(running))
+
+
+# What each test of a server is about: the server, the site, how many workers.
+PLAIN = {(server.name, "wsgi"): (server, 2, plain) for server in every_server()}
+SITES = {
+    (server.name, name): (server, 1, of_framework)
+    for server in (Passtwist(), Passenger())
+    for name in ("flask", "django")
+}
+
+
+@pytest.fixture(scope="module")
+def trials(request, sites):
+    """Those of the tests that were selected, by name of server and site.
+
+    A few at a time: each waits more than it computes.  They are over before the
+    first test begins, so that none of them looks like something that it left.
+    """
+    selected = {
+        item.callspec.params["trial"]
+        for item in request.session.items
+        if "trial" in getattr(item, "fixturenames", ())
+    }
+    with ThreadPoolExecutor(AT_A_TIME) as crowd:
+        return {
+            key: crowd.submit(tried, server, sites[key[1]], count, ask)
+            for key, (server, count, ask) in (PLAIN | SITES).items()
+            if key in selected
+        }
+
+
+def trial_of(trials, key):
+    """Its outcome; the test is skipped with the remedy if there is no such server."""
+    found = trials[key].result()
+    if found is None:
+        server, _, _ = (PLAIN | SITES)[key]
+        pytest.skip(explained(server.missing()))
+    return found
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("trial", PLAIN, ids=" on ".join)
+def test_a_server_answers_with_all_its_workers_and_leaves_nothing(trials, trial):
     """The same everywhere: these bytes, so many processes, our own interpreter."""
-    with Running(installed(server), sites["wsgi"], 2) as running:
-        bodies = [running.get("/"), running.get("/mebibyte"), upload(running, MEBIBYTE)]
-        assert bodies == [b"hello world\n", MEBIBYTE, b"1048576\n"]
-        assert running.get("/interpreter").decode() == OURS
-        workers = running.workers()
-        assert len(workers) == (1 if server.one_process else 2)
-        assert workers <= set(running.pids())
-    assert what_is_left(running) == ([], False)
+    server, count, _ = PLAIN[trial]
+    found = trial_of(trials, trial)
+    assert found.bodies == [b"hello world\n", MEBIBYTE, b"1048576\n"]
+    assert found.interpreter == OURS
+    assert len(found.workers) == (1 if server.one_process else count)
+    assert found.workers <= found.pids
+    assert found.left == ([], False)
 
 
-@pytest.mark.parametrize("server", [Passtwist(), Passenger()], ids=lambda one: one.name)
-@pytest.mark.parametrize("name", ["flask", "django"])
-def test_the_sites_of_frameworks_answer(server, name, sites):
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("trial", SITES, ids=" on ".join)
+def test_the_sites_of_frameworks_answer(trials, trial):
     """Ours has a way of its own to load them, peers load the file for Passenger."""
-    with Running(installed(server), sites[name], 1) as running:
-        if name == "flask":
-            assert running.get("/") == b"hello world\n"
-        else:
-            assert running.get("/hello") == b"hello world\n"
-            assert running.get("/rows").count(b"The quick brown fox") == 20 * 4
-    assert what_is_left(running) == ([], False)
+    found = trial_of(trials, trial)
+    hello, *pages = found.bodies
+    assert hello == b"hello world\n"
+    assert [page.count(b"The quick brown fox") for page in pages] == (
+        [20 * 4] if trial[1] == "django" else []
+    )
+    assert found.left == ([], False)
 
 
 class Script(Server):
