@@ -27,6 +27,7 @@ from passtwist.service.gateway import Gateway
 from passtwist.service.in_flight import InFlight
 from passtwist.service.listeners import Listeners
 from passtwist.service.memory import MemorySampler
+from passtwist.service.memory_limits import MemoryLimits
 from passtwist.service.memory_report import MemoryReport
 from passtwist.service.orders import Orders
 from passtwist.service.parts import Parts
@@ -36,6 +37,7 @@ from passtwist.service.restarts import Restarts
 from passtwist.service.server_orders import ServerOrders
 from passtwist.service.service import PasstwistService
 from passtwist.service.status import Status
+from passtwist.service.time_limits import TimeLimits
 from passtwist.service.triggers import Triggers
 from passtwist.spawning import examination
 from passtwist.spawning.runtime_dir import RuntimeDir
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 
     from passtwist.api.settings import AppSettings, ServerSettings
     from passtwist.model import AppSpec
+    from passtwist.service.parts import IsWatch
     from passtwist.spawning.examination import Examination
 
 
@@ -136,7 +139,7 @@ class Assembly:
             runtime=self.runtime,
             admin=self.admin,
             memory=self.memory,
-            watches=(),
+            watches=self.watches,
             status=self.status,
             triggers=self.triggers,
         )
@@ -196,6 +199,14 @@ class Assembly:
     @cached_property
     def memory(self) -> MemorySampler:
         return MemorySampler(self.driver.workers, self.spawn_server)
+
+    @cached_property
+    def watches(self) -> tuple[IsWatch, ...]:
+        workers, tell = self.driver.workers, self.gateway.tell
+        return (
+            TimeLimits(self._reactor, self._now, self.apps, workers, tell),
+            MemoryLimits(self.apps, workers, tell),
+        )
 
     # --- clients --------------------------------------------------------------
 

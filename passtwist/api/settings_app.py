@@ -159,8 +159,7 @@ class AppSettings:
     max_request_time: float = setting(
         Duration(),
         "0s",
-        "a request that takes longer is ended with its worker; 0: never",
-        effective=False,
+        "a request that runs longer is answered 504 and its worker ended; 0: never",
         live=True,
     )
     max_queue_size: int = setting(
@@ -175,15 +174,13 @@ class AppSettings:
     memory_limit: int = setting(
         Size(),
         "0",
-        "a worker with more memory of its own leaves",
-        effective=False,
+        "a worker that has more memory for itself (USS) is replaced; 0: no limit",
         live=True,
     )
     hard_memory_limit: int = setting(
         Size(),
         "0",
-        "a worker with more memory of its own is killed",
-        effective=False,
+        "a worker that has more memory for itself (USS) is killed; 0: no limit",
         live=True,
     )
     restart_dir: str = setting(

@@ -24,7 +24,7 @@ from passtwist.service.session import (
     RUNNING,
     SENT,
 )
-from passtwist.wire.scoreboard import was_begun
+from passtwist.wire.scoreboard import began_at, was_begun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,6 +77,7 @@ class WorkerLink:
         self._waiting: deque[Session] = deque()
         self._owed = 0  # places in the pool whose connection was lost
         self._closed = False
+        self._is_condemned = False
         self._ready: Deferred[None] | None = None
         self._patience: IDelayedCall | None = None
 
@@ -124,6 +125,40 @@ class WorkerLink:
                 yield session, RUNNING
             else:
                 yield session, SENT
+
+    def times(self) -> Iterator[tuple[Session, float, bool]]:
+        """The sessions that it has: since when, and whether they were begun.
+
+        On the gateway's clock, which is that of the scoreboard too.
+        """
+        for session in self._waiting:
+            yield session, session.started_at, False
+        board = self.worker.scoreboard
+        for connection, session in self.running.items():
+            since, is_begun = session.started_at, self._is_begun(connection, session)
+            if is_begun and board is not None:
+                since = max(since, began_at(board, connection.slot))
+            yield session, since, is_begun
+
+    def condemn(self) -> None:
+        """The worker is going to be ended: what it has may end, nothing begins.
+
+        What it was not sent yet goes to another worker.
+        """
+        self._is_condemned = True
+        self._abandon_waiting()
+
+    def cut(self, session: Session, failure: RequestFailure) -> None:
+        """End a running session, whose answer nobody shall get any more.
+
+        Its connection is closed, as the answer may still come on it.
+        """
+        for connection, one in tuple(self.running.items()):
+            if one is session:
+                del self.running[connection]
+                self._all.discard(connection)
+                connection.close()
+                session.fail(failure)
 
     def worker_exited(self) -> None:
         """The process is reaped; the pool knows already.
@@ -176,7 +211,7 @@ class WorkerLink:
         if session is not None:
             self._owed += 1
         retry = session is not None and not self._settle(connection, session)
-        if not self._closed:
+        if not (self._closed or self._is_condemned):
             self._replace()
         if retry and session is not None:
             self._owner.not_begun(session)

@@ -39,3 +39,8 @@ def slot_base(slot: int) -> int:
 def was_begun(words: memoryview, slot: int, number: int) -> bool:
     """True when the app was called for request *number* on *slot*."""
     return bool(words[slot_base(slot) + NUMBER] == number)
+
+
+def began_at(words: memoryview, slot: int) -> float:
+    """When the last request on *slot* was begun: seconds of CLOCK_MONOTONIC."""
+    return words[slot_base(slot) + STARTED_NS] / 1e9
