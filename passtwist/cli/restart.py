@@ -18,7 +18,7 @@ from passtwist.cli.status import one_line, seconds
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    # The page ``restart`` of the admin API.
+    # The page ``restarts`` of the admin API.
     Json = Mapping[str, Any]
 
 LOOK_EVERY = 0.1  # seconds
@@ -76,7 +76,7 @@ def follow(app: str, answer: Json, server: WhichServer) -> bool:
         if answer["state"] not in UNDER_WAY:
             break
         time.sleep(LOOK_EVERY)
-        answer = ask(f"restart?{query}", server)
+        answer = ask(f"restarts?{query}", server)
     return bool(answer["state"] == "finished")
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.logger import Logger, LogLevel
 
-from passtwist.errors import SpawnError
 from passtwist.model import Step
 from passtwist.pool import (
     AppStateChanged,
@@ -36,6 +35,7 @@ from passtwist.service.restarts import as_spawn_error
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from passtwist.errors import SpawnError
     from passtwist.model import ExitStatus, WorkerId
     from passtwist.pool import Notice
     from passtwist.service.running import RunningWorker
@@ -73,6 +73,12 @@ _LINES: dict[type, tuple[Any, str]] = {
     ),
     PoolDrained: (_INFO, "the pool is empty"),
 }
+
+
+_FAILURE = (
+    "{summary} {advice}\ncategory: {category}; error id: {id}; {who}: {serving}\n"
+    "journey: {steps}\n{detail}"
+)
 
 
 class Announcer:
@@ -137,38 +143,29 @@ class Announcer:
             )
 
     def _failed(self, notice: SpawnHasFailed) -> None:
-        error = notice.error
-        if not isinstance(error, SpawnError):
-            self.log.error("app {app}: {error}", app=notice.app, error=error)
-            return
+        error = as_spawn_error(notice.app, notice.error)
+        text = f"spawn failed: {_FAILURE}"
+        self._tell(text, error, "workers that go on serving", notice.serving)
+
+    def _restart_failed(self, notice: RestartFailed) -> None:
+        error = as_spawn_error(notice.app, notice.error)
+        text = f"restart {notice.generation} failed: {_FAILURE}"
+        self._tell(text, error, "workers that go on with the old code", notice.serving)
+
+    def _tell(self, text: str, error: SpawnError, who: str, serving: int) -> None:
         steps = " > ".join(
             described(step) for step in error.journey if isinstance(step, Step)
         )
         self.log.error(
-            "spawn failed: {summary} {advice}\n"
-            "category: {category}; error id: {id}; "
-            "workers that go on serving: {serving}\n"
-            "journey: {steps}\n{detail}",
+            text,
             summary=error.summary,
             advice=error.advice,
             category=error.category,
             id=error.id,
-            serving=notice.serving,
+            who=who,
+            serving=serving,
             steps=steps,
             detail=error.detail,
-        )
-
-    def _restart_failed(self, notice: RestartFailed) -> None:
-        error = as_spawn_error(notice.app, notice.error)
-        self.log.error(
-            "app {app}: restart {generation} failed, workers that go on with the old "
-            "code: {serving}; {summary} {advice} (error id {id})",
-            app=notice.app,
-            generation=notice.generation,
-            serving=notice.serving,
-            summary=error.summary,
-            advice=error.advice,
-            id=error.id,
         )
 
     def _state_changed(self, notice: AppStateChanged) -> None:

@@ -29,7 +29,7 @@ Answer = dict[str, Any]
 
 
 class RestartOrders:
-    """The command ``restart`` and the page ``restart``.
+    """The command ``restart`` and the page ``restarts``.
 
     :param workers: the driver's.
     :param now: seconds on the pool's clock.
