@@ -272,7 +272,7 @@ class Assembly:
             "memory": report.page,
             "requests": in_flight.page,
             "ready": server.ready,
-            "restart": restarts.page,
+            "restarts": restarts.page,
         }
         commands = {
             "restart": restarts.restart,
