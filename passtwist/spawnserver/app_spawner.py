@@ -18,6 +18,7 @@ from passtwist.spawnserver.fork_safety import ForkSafety, UnsafeFork, refusal
 from passtwist.spawnserver.layer import Layer, Task
 from passtwist.spawnserver.loading import LoadedApp, enter_app, load_app
 from passtwist.spawnserver.processes import fork_twice
+from passtwist.spawnserver.rehearsal import rehearse
 from passtwist.wire.journey import FailedRecord
 from passtwist.worker import signals
 from passtwist.worker.journal import Journal
@@ -27,7 +28,7 @@ from passtwist.worker.process import (
     print_to,
     stand_alone,
 )
-from passtwist.worker.randomness import reseed
+from passtwist.worker.randomness import prepare, reseed
 from passtwist.worker.title import set_title
 
 
@@ -80,6 +81,8 @@ class AppSpawner(Layer):
         with journal.doing("audit"):
             safety.audit(journal)
         with journal.doing("freeze"):
+            rehearse(request)
+            prepare()
             freezing.freeze(spec.freeze)
         with journal.doing("self_test"):
             safety.test(journal)

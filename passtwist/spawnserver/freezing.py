@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gc
 
-from passtwist.spawnserver import immortal
+from passtwist.spawnserver import holes, immortal
 
 OFF = "off"
 GC = "gc"
@@ -42,6 +42,10 @@ def freeze(kind: str) -> None:
     if kind == IMMORTAL:
         immortal.immortalise()
     gc.freeze()
+    holes.fill()
+    # Of nothing: a full collection is put off until a quarter as much is new
+    # as the last one has looked at, and that was all that is frozen now.
+    gc.collect()
 
 
 def freeze_framework(kind: str) -> None:
@@ -59,4 +63,6 @@ def freeze_alone(kind: str) -> None:
     be freed; but what is loaded for good need not be looked at by every
     collection.
     """
-    freeze(OFF if kind == OFF else GC)
+    if kind != OFF:
+        gc.collect()
+        gc.freeze()

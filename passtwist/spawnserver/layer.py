@@ -25,7 +25,7 @@ from passtwist.spawnserver.children import ChildLayer, Children
 from passtwist.spawnserver.keys import key_of
 from passtwist.wire.control import (
     Message,
-    spawn_request_from_body,
+    SpawnRequestReader,
     spawn_request_to_body,
 )
 from passtwist.wire.journey import FailedRecord
@@ -58,6 +58,7 @@ class Layer:
         self.children = Children()
         self.successor: Optional[Task] = None
         self._inbox: Deque[Arrival] = deque()
+        self._requests = SpawnRequestReader()
         self._is_running = True
         # poll() needs no descriptor that a forked child would share.
         self._selector = selectors.PollSelector()
@@ -191,7 +192,7 @@ class Layer:
 
     def _spawn(self, message: Message, descriptors: Dict[str, int]) -> None:
         try:
-            request = spawn_request_from_body(message.body)
+            request = self._requests.read(message.body)
             journal = Journal(self.who, descriptors.pop("handshake"))
         except (BadFrame, KeyError, OSError) as error:
             self.log("a spawn that can't be read: %r" % error)

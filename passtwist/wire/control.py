@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from passtwist.errors import BadFrame, FrameTooLarge, VersionMismatch
 from passtwist.model import AppSpec, SpawnRequest
@@ -123,26 +123,51 @@ def spawn_request_to_body(request: SpawnRequest) -> Dict[str, Any]:
     return asdict(request)
 
 
+class SpawnRequestReader:
+    """Takes the requests from the ``spawn`` messages of one channel.
+
+    An app that came with the last one already is not looked at again: spawners
+    fork, and what they touch for each spawn is copied for each worker.
+    """
+
+    def __init__(self) -> None:
+        self._fields: object = None
+        self._app: Optional[AppSpec] = None
+
+    def read(self, body: Mapping[str, Any]) -> SpawnRequest:
+        """The request in a message.
+
+        :raises BadFrame: fields missing, unknown or of the wrong kind.
+        """
+        try:
+            if self._app is None or body["app"] != self._fields:
+                self._fields, self._app = body["app"], _app_from(body["app"])
+            return SpawnRequest(
+                number=int(body["number"]),
+                app=self._app,
+                route=tuple(body["route"]),
+                generation=int(body["generation"]),
+                spawner_idle_time=float(body["spawner_idle_time"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise BadFrame("not a spawn request: %r" % (error,)) from None
+
+
 def spawn_request_from_body(body: Mapping[str, Any]) -> SpawnRequest:
     """The request in a ``spawn`` message.
 
     :raises BadFrame: fields missing, unknown or of the wrong kind.
     """
-    try:
-        app = dict(body["app"])
-        names = {f.name for f in fields(AppSpec)}
-        if set(app) != names:
-            raise BadFrame("app fields differ: %s" % sorted(set(app) ^ names))
-        for name in ("warmup", "fork_allow", "framework_key", "groups"):
-            app[name] = tuple(app[name])
-        app["limits"] = tuple((str(key), int(value)) for key, value in app["limits"])
-        app["env"] = tuple((str(key), str(value)) for key, value in app["env"])
-        return SpawnRequest(
-            number=int(body["number"]),
-            app=AppSpec(**app),
-            route=tuple(body["route"]),
-            generation=int(body["generation"]),
-            spawner_idle_time=float(body["spawner_idle_time"]),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadFrame("not a spawn request: %r" % (error,)) from None
+    return SpawnRequestReader().read(body)
+
+
+def _app_from(found: Any) -> AppSpec:
+    app = dict(found)
+    names = {f.name for f in fields(AppSpec)}
+    if set(app) != names:
+        raise BadFrame("app fields differ: %s" % sorted(set(app) ^ names))
+    for name in ("warmup", "fork_allow", "framework_key", "groups"):
+        app[name] = tuple(app[name])
+    app["limits"] = tuple((str(key), int(value)) for key, value in app["limits"])
+    app["env"] = tuple((str(key), str(value)) for key, value in app["env"])
+    return AppSpec(**app)

@@ -21,9 +21,12 @@ from passtwist.wire.journey import (
     ReadyRecord,
     Record,
     StartedRecord,
-    StepRecord,
     encode_record,
+    encode_step,
 )
+
+# Numbers: to combine two of `socket`'s own makes a new member of an enumeration.
+_NO_SIGNAL, _NEVER_WAIT = int(socket.MSG_NOSIGNAL), int(socket.MSG_DONTWAIT)
 
 
 class Journal:
@@ -87,20 +90,20 @@ class Journal:
         self._socket.close()
 
     def _write_step(self, step: str, state: str) -> None:
-        record = StepRecord(self.who, os.getpid(), step, state, time.monotonic())
+        packet = encode_step(self.who, os.getpid(), step, state, time.monotonic())
         # A step is worth less than the process that makes it: never wait.
-        self._write(record, socket.MSG_DONTWAIT)
+        self._write(packet, _NEVER_WAIT)
 
     def _write_result(self, record: Record) -> None:
-        self._write(record, 0)
+        self._write(encode_record(record), 0)
 
-    def _write(self, record: Record, flags: int) -> None:
+    def _write(self, packet: bytes, flags: int) -> None:
         if self._socket.fileno() < 0:
             return  # detached: somebody else writes from here on
         try:
             # The app may have called socket.setdefaulttimeout().
             self._socket.settimeout(None)
-            self._socket.send(encode_record(record), flags | socket.MSG_NOSIGNAL)
+            self._socket.send(packet, flags | _NO_SIGNAL)
         except BlockingIOError:
             pass
         except OSError:

@@ -15,6 +15,11 @@ from types import ModuleType
 from typing import Optional
 
 
+def prepare() -> None:
+    """Do before the fork what need not be done after each."""
+    _part(sys.modules.get("uuid"))
+
+
 def reseed() -> None:
     """Seed `random`, numpy's global state, and what `uuid` counts by."""
     # CPython does so after a fork by itself, unless the app has replaced it.

@@ -129,10 +129,11 @@ class Server:
                 connection.settimeout(None)
                 self._connections[slot] = connection
                 if not self._is_stopping:
-                    self._serve_connection(slot, connection)
+                    self.serve_connection(slot, connection)
                 del self._connections[slot]
 
-    def _serve_connection(self, slot: int, connection: socket.socket) -> None:
+    def serve_connection(self, slot: int, connection: socket.socket) -> None:
+        """Say READY, then answer requests until the connection ends."""
         page = self._page
         base = slot_base(slot)
         number_at, state_at = base + NUMBER, base + STATE

@@ -173,6 +173,49 @@ def look(request):
 """
 
 
+# Where Django says what goes wrong, and what it leaves behind.
+LOGGED = """
+import logging
+from django.utils.translation import trans_real
+
+class Noting(logging.Handler):
+    def emit(self, record):
+        seen.append(record.getMessage())
+
+logging.getLogger("django").addHandler(Noting())
+logging.getLogger("django").setLevel("DEBUG")
+asked = "django.contrib.messages.storage.cookie"
+
+def told(request):
+    from django.http import JsonResponse
+    return JsonResponse(state)
+
+from passtwist.lifecycle import on
+
+state = {}
+
+@on("before_fork")
+def look_around():
+    state.update(
+        seen=list(seen),
+        asked=asked in sys.modules,
+        language=getattr(trans_real._active, "value", None),
+    )
+"""
+
+TAGS = """
+from django import template
+
+register = template.Library()
+times = []
+
+@register.simple_tag
+def used():
+    times.append(1)
+    return f"used {len(times)} times"
+"""
+
+
 def test_warming_django_calls_nothing_of_the_project_and_leaves_it_nothing_to_import(
     driver, shop
 ):
@@ -197,6 +240,46 @@ def test_warming_django_calls_nothing_of_the_project_and_leaves_it_nothing_to_im
     answer = session.answer()
     assert answer.head.startswith(b"200 OK\r\n")
     assert b"X-New: \r\n" in answer.head
+
+
+def test_warming_django_asks_its_own_pages_and_nobody_hears_of_it(driver, shop):
+    """No signal, log, connection or language; what a first request imports is there."""
+    folder = Path(shop.root, "shop")
+    with (folder / "settings.py").open("a") as file:
+        file.write(
+            'MIDDLEWARE.insert(0, "django.middleware.locale.LocaleMiddleware")\n'
+        )
+    with (folder / "wsgi.py").open("a") as file:
+        file.write("from shop import watch\n")
+    (folder / "watch.py").write_text(WATCH + LOGGED)
+    (folder / "more.py").write_text(
+        "from django.urls import path\n"
+        "from shop import watch\n"
+        'urlpatterns = [path("told", watch.told)]\n'
+    )
+    spawn = driver.spawn(shop, ("app",))
+    spawn.ready()
+    told = spawn.connect().get("/s/told", HTTP_HOST="x", SERVER_PORT="80")
+    assert json.loads(told) == {"seen": [], "asked": True, "language": None}
+
+
+def test_warming_django_leaves_out_the_pages_of_projects(driver, shop):
+    """A login page with a project's template is not asked for."""
+    folder = Path(shop.root, "shop")
+    with (folder / "settings.py").open("a") as file:
+        file.write(f'TEMPLATES[0]["DIRS"] = [{str(folder)!r}]\n')
+        file.write('TEMPLATES[0]["OPTIONS"]["builtins"] = ["shop.tags"]\n')
+    (folder / "tags.py").write_text(TAGS)
+    (folder / "admin").mkdir()
+    (folder / "admin" / "base_site.html").write_text(
+        '{% extends "admin/base.html" %}{% block footer %}{% used %}{% endblock %}'
+    )
+    spawn = driver.spawn(shop, ("app",))
+    spawn.ready()
+    session = spawn.connect()
+    for count in (1, 2):
+        session.ask("/admin/login/", count, HTTP_HOST="x", SERVER_PORT="80")
+        assert f"used {count} times" in session.answer().body.decode()
 
 
 @pytest.mark.parametrize(

@@ -154,3 +154,22 @@ def test_a_body_that_is_no_spawn_request_is_refused(change):
     """Missing, unknown or of the wrong kind."""
     with pytest.raises(BadFrame):
         control.spawn_request_from_body({**GOOD, **change})
+
+
+def test_a_reader_takes_an_app_again_only_when_it_has_changed():
+    reader = control.SpawnRequestReader()
+
+    def read(number, **changes):
+        body = {**GOOD, "number": number, "app": {**GOOD["app"], **changes}}
+        return reader.read(json.loads(json.dumps(body)))
+
+    first, again = read(1), read(2)
+    assert again.app is first.app
+    assert (first, again) == (
+        SpawnRequest(1, AppSpec("a", "/a")),
+        SpawnRequest(2, AppSpec("a", "/a")),
+    )
+    assert read(3, name="b") == SpawnRequest(3, AppSpec("b", "/a"))
+    with pytest.raises(BadFrame):
+        read(4, surprise=1)
+    assert read(5, name="b") == SpawnRequest(5, AppSpec("b", "/a"))

@@ -29,6 +29,7 @@ from passtwist.wire.journey import (
     cut,
     decode_record,
     encode_record,
+    encode_step,
 )
 
 TEXT = st.text(max_size=30)
@@ -183,3 +184,12 @@ def test_garbage_is_refused_and_nothing_else_happens(packet):
 def test_a_packet_over_the_limit_is_not_even_parsed():
     with pytest.raises(BadFrame, match="bytes"):
         decode_record(b" " * (MAX_RECORD + 1))
+
+
+@given(TEXT, PIDS, TEXT, st.sampled_from([BEGUN, DONE, FAILED]), st.floats(0, 1e9))
+def test_a_step_is_written_in_the_short_way_as_in_the_long_one(
+    who, pid, step, state, at
+):
+    record = StepRecord(who, pid, step, state, at)
+    assert encode_step(who, pid, step, state, at) == encode_record(record)
+    assert decode_record(encode_step(who, pid, step, state, at)) == record

@@ -8,73 +8,52 @@ from __future__ import annotations
 
 import importlib
 import io
-from typing import Any, List
+import os
+import sys
+from typing import Any, Callable, List
 
-# What most sites load, and what can be loaded without settings (tried with
-# Django 5.2; where another version can't, that module is left to the app).
+# What most sites load of Django, and what can be loaded without settings (tried
+# with 5.2; where another version can't, that module is left to the app).
 # Not here: anything that defines models, and the backends of databases, which
 # import drivers that the app may not have.
-PRELOADED = (
-    "django.contrib.admin",
-    "django.contrib.admin.options",
-    "django.contrib.admin.sites",
-    "django.contrib.admin.views.main",
-    "django.contrib.auth.hashers",
-    "django.contrib.auth.password_validation",
-    "django.contrib.messages.middleware",
-    "django.contrib.messages.storage.fallback",
-    "django.contrib.sessions.middleware",
-    "django.contrib.staticfiles.finders",
-    "django.contrib.staticfiles.storage",
-    "django.core.cache",
-    "django.core.cache.backends.locmem",
-    "django.core.checks",
-    "django.core.handlers.wsgi",
-    "django.core.mail",
-    "django.core.paginator",
-    "django.core.serializers.json",
-    "django.core.signing",
-    "django.core.wsgi",
-    "django.db",
-    "django.db.backends.base.base",
-    "django.db.models",
-    "django.db.models.functions",
-    "django.db.models.sql.compiler",
-    "django.forms",
-    "django.forms.formsets",
-    "django.forms.models",
-    "django.http.multipartparser",
-    "django.middleware.cache",
-    "django.middleware.clickjacking",
-    "django.middleware.common",
-    "django.middleware.csrf",
-    "django.middleware.gzip",
-    "django.middleware.http",
-    "django.middleware.locale",
-    "django.middleware.security",
-    "django.shortcuts",
-    "django.template.backends.django",
-    "django.template.context_processors",
-    "django.template.engine",
-    "django.template.loader",
-    "django.template.loader_tags",
-    "django.template.loaders.app_directories",
-    "django.template.loaders.cached",
-    "django.template.loaders.filesystem",
-    "django.template.response",
-    "django.templatetags.i18n",
-    "django.templatetags.l10n",
-    "django.templatetags.static",
-    "django.templatetags.tz",
-    "django.urls.conf",
-    "django.utils.formats",
-    "django.utils.translation.trans_real",
-    "django.views.csrf",
-    "django.views.debug",
-    "django.views.defaults",
-    "django.views.generic",
-    "django.views.static",
-)
+PRELOADED = [
+    "django." + name
+    for name in """
+contrib.admin contrib.admin.options contrib.admin.sites contrib.admin.views.main
+contrib.auth.hashers contrib.auth.password_validation
+contrib.messages.middleware contrib.messages.storage.fallback
+contrib.sessions.middleware contrib.staticfiles.finders
+contrib.staticfiles.storage core.cache core.cache.backends.locmem core.checks
+core.handlers.wsgi core.mail core.paginator core.serializers.json core.signing
+core.wsgi db db.backends.base.base db.models db.models.functions
+db.models.sql.compiler forms forms.formsets forms.models http.multipartparser
+middleware.cache middleware.clickjacking middleware.common middleware.csrf
+middleware.gzip middleware.http middleware.locale middleware.security shortcuts
+template.backends.django template.context_processors template.engine
+template.loader template.loader_tags template.loaders.app_directories
+template.loaders.cached template.loaders.filesystem template.response
+templatetags.i18n templatetags.l10n templatetags.static templatetags.tz
+urls.conf utils.formats utils.translation.trans_real views.csrf views.debug
+views.defaults views.generic views.static
+""".split()
+]
+
+# Of Django's own, such as looks at a request without a session and at its
+# response, and changes nothing outside of them.
+MIDDLEWARE = [
+    "django." + name
+    for name in """
+middleware.security.SecurityMiddleware middleware.locale.LocaleMiddleware
+contrib.sessions.middleware.SessionMiddleware middleware.common.CommonMiddleware
+middleware.csrf.CsrfViewMiddleware contrib.messages.middleware.MessageMiddleware
+contrib.auth.middleware.AuthenticationMiddleware
+middleware.clickjacking.XFrameOptionsMiddleware
+""".split()
+]
+ADMIN_TEMPLATES = ("login", "base_site", "base", "color_theme_toggle")
+
+# From 3.11 on, code is changed while it runs for about so many times (measured).
+REQUESTS = 10 if sys.version_info >= (3, 11) else 2
 
 
 def preload(app: Any) -> None:
@@ -103,9 +82,8 @@ def warm(app: Any, application: Any) -> None:
 
     URL configuration with all its views, database backends (imported, not
     connected), template engines with their libraries, models' caches,
-    translations; then a page, a form, a request and a response of Django's
-    own, which no code of the project sees.  Middleware is loaded with the
-    application.
+    translations; then a page, a form and requests of Django's own, which no
+    code of the project sees.  Middleware is loaded with the application.
     """
     if not _module("apps").apps.ready:
         return  # an entry that is Django's by name only
@@ -122,12 +100,21 @@ def warm(app: Any, application: Any) -> None:
 
 def before_fork(app: Any) -> None:
     """Close what loading and warming may have opened."""
-    _close_connections()
+    if _module("conf").settings.configured:
+        _close_connections()
 
 
 def after_fork(app: Any, worker: Any) -> None:
-    """Connections of the spawner are not this worker's."""
-    _close_connections()
+    """Connections of the spawner are not this worker's.
+
+    Nearly always there are none; finding that out touches little memory.
+    """
+    if not _module("conf").settings.configured:
+        return  # an entry that is Django's by name only
+    databases, caches = _module("db").connections, _module("core.cache").caches
+    opened = [getattr(databases._connections, each) for each in _aliases(databases)]
+    if _aliases(caches) or any(one.connection is not None for one in opened):
+        _close_connections()
 
 
 def _module(name: str) -> Any:
@@ -221,7 +208,7 @@ def _use_page() -> None:
         if hasattr(backend, "engine"):
             page = backend.from_string(source)
             page.render({"word": "<b>", "list": ["1", 2.5]})
-            page.render({"list": ["1", 2.5]})
+            page.render({"word": "", "list": ["1", 2.5]})
 
 
 def _use_form() -> None:
@@ -234,53 +221,157 @@ def _use_form() -> None:
     str(form({"Char": "<b>", "Integer": "x", "Email": "@"}).errors)
 
 
-def _use_request() -> None:
-    """A request and its response; closing that would tell the project's signals."""
+def _use_requests() -> None:
+    """Requests and responses as every view has them."""
+    _answer(_plain_page)
+
+
+def _use_admin() -> None:
+    """The admin's login page, the one that everybody sees."""
+    if not _module("apps").apps.is_installed("django.contrib.admin"):
+        return
+    _module("contrib.admin.forms")
+    for name in ADMIN_TEMPLATES[:2]:
+        _module("template.loader").get_template("admin/%s.html" % name)
+    site = _module("contrib.admin.sites").site
+    if _is_plain(site):
+        _answer(site.login)
+
+
+def _answer(page: Callable[[Any], Any]) -> None:
+    """Send requests through Django's own middleware to *page*.
+
+    So often that the interpreter has adapted the code to what it sees: it does
+    so by writing into the code.
+    """
+    settings = _module("conf").settings
+    ours = _are_django_s(settings.SESSION_ENGINE, settings.MESSAGE_STORAGE)
+    if settings.CSRF_USE_SESSIONS or not ours:
+        return  # a session would be stored, or who knows what
+    databases = _module("db").connections
+    opened = [databases[alias] for alias in databases]
+    try:
+        for one in opened:
+            one.ensure_connection = _refuse
+        handler = _own_handler(page)
+        for _ in range(REQUESTS):
+            _answer_once(handler)
+    finally:
+        for one in opened:
+            del one.ensure_connection
+        # A middleware may have chosen one for this thread.
+        _module("utils.translation").deactivate()
+
+
+def _refuse() -> None:
+    raise RuntimeError("a warm-up opens no database")
+
+
+def _own_handler(page: Callable[[Any], Any]) -> Any:
+    """A handler with such middleware as is Django's own and has no effects.
+
+    Nothing is around it: what logs, mails of errors, and tells signals.
+    """
+    handler = object.__new__(_module("core.handlers.wsgi").WSGIHandler)
+    handler._view_middleware = []
+    handler._template_response_middleware = []
+    handler._exception_middleware = []
+    urls = _module("urls.resolvers")
+    patterns = [urls.URLPattern(urls.RegexPattern("^$"), page)]
+    resolver = urls.URLResolver(urls.RegexPattern("^/"), patterns)
+    handler.resolve_request = lambda request: resolver.resolve("/")
+    handler.make_view_atomic = lambda view: view
+    chain = handler._get_response
+    for path in reversed(_module("conf").settings.MIDDLEWARE):
+        if path in MIDDLEWARE:
+            chain = _module("utils.module_loading").import_string(path)(chain)
+            if hasattr(chain, "process_view"):
+                handler._view_middleware.insert(0, chain.process_view)
+    handler._middleware_chain = chain
+    return handler
+
+
+def _answer_once(handler: Any) -> None:
+    """Closing the response would tell the project's signals."""
+    request = _module("core.handlers.wsgi").WSGIRequest(_environ())
+    response = handler._middleware_chain(request)
+    cookies = [cookie.output(header="") for cookie in response.cookies.values()]
+    _ = (b"".join(response), list(response.items()), cookies)
+
+
+def _environ() -> Any:
+    settings = _module("conf").settings
+    names = [name.lstrip(".") for name in settings.ALLOWED_HOSTS if "*" not in name]
     environ = {
         "REQUEST_METHOD": "GET",
         "PATH_INFO": "/",
         "QUERY_STRING": "a=b",
-        "HTTP_HOST": "localhost",
+        "HTTP_HOST": (names or ["localhost"])[0],
+        "HTTP_ACCEPT_LANGUAGE": settings.LANGUAGE_CODE,
         "HTTP_COOKIE": "a=b",
         "SERVER_NAME": "localhost",
-        "SERVER_PORT": "80",
-        "wsgi.url_scheme": "http",
+        "SERVER_PORT": "443",
+        # Else some sites answer with "come by TLS" and nothing more.
+        "wsgi.url_scheme": "https",
         "wsgi.input": io.BytesIO(),
     }
-    request = _module("core.handlers.wsgi").WSGIRequest(environ)
+    environ.update([settings.SECURE_PROXY_SSL_HEADER or ("HTTPS", "on")])
+    return environ
+
+
+def _plain_page(request: Any) -> Any:
     _ = (request.GET, request.COOKIES, request.headers.get("Host"))
-    request.build_absolute_uri(location="http://localhost/")
+    request.build_absolute_uri()
     _module("middleware.csrf").get_token(request)
     response = _module("http").HttpResponse("a")
     response.set_cookie("a", "b", max_age=1)
-    response.headers["Vary"] = "Cookie"
     _module("utils.cache").add_never_cache_headers(response)
-    _ = (b"".join(response), str(response.headers), response.cookies.output())
+    return response
 
 
-def _use_admin() -> None:
-    """The frame of all of the admin's pages, and the one that everybody sees."""
-    if not _module("apps").apps.is_installed("django.contrib.admin"):
-        return
-    _module("contrib.admin.forms")
-    for name in ("admin/base_site.html", "admin/login.html"):
-        _module("template.loader").get_template(name)
+def _is_plain(site: Any) -> bool:
+    """The login page is made by Django's code and templates alone."""
+    settings = _module("conf").settings
+    storages = getattr(settings, "STORAGES", {})  # since 4.2; the other until 5.0
+    storage = storages.get("staticfiles", {}).get("BACKEND")
+    engines = [
+        getattr(one, "engine", None) for one in _module("template").engines.all()
+    ]
+    makers = [
+        site.__class__,
+        *(type(admin).has_module_permission for admin in site._registry.values()),
+        *(one for each in engines if each for one in each.template_context_processors),
+    ]
+    return (
+        _are_django_s(
+            settings.FORM_RENDERER,
+            storage or settings.STATICFILES_STORAGE,
+            *settings.AUTHENTICATION_BACKENDS,
+            *(maker.__module__ for maker in makers),
+        )
+        and not (site.login_form or site.login_template)
+        and all(map(_is_template_of_django, ADMIN_TEMPLATES))
+    )
 
 
-LUXURIES = (
-    _use_names,
-    _use_formats,
-    _use_page,
-    _use_form,
-    _use_request,
-    _use_admin,
-)
+def _are_django_s(*names: str) -> bool:
+    return all(name.startswith("django.") for name in names)
+
+
+def _is_template_of_django(name: str) -> bool:
+    try:
+        found = _module("template.loader").get_template("admin/%s.html" % name)
+    except _module("template").TemplateDoesNotExist:
+        return True  # another version has it
+    (folder,) = importlib.import_module("django").__path__
+    return str(found.origin.name).startswith(os.path.join(folder, ""))
+
+
+LUXURIES = [_use_names, _use_formats, _use_page, _use_form, _use_requests, _use_admin]
 
 
 def _close_connections() -> None:
     """Close those to databases and caches, so that the next use makes new ones."""
-    if not _module("conf").settings.configured:
-        return  # an entry that is Django's by name only
     _module("db").connections.close_all()
     caches = _module("core.cache").caches
     for cache in _opened(caches):
