@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import socket
 import sys
 from contextlib import ExitStack
@@ -45,6 +46,9 @@ QUICK_DEATHS = 3
 # Spawns wait for the successor of a manager; after so many deaths they don't.
 HOPELESS_DEATHS = 10
 RESTART_PAUSE = 1.0  # seconds
+# Somebody's SIGKILL, or the kernel's that is short of memory, does not say that
+# it can't run: the next is started soon, however often that happens.
+PAUSE_AFTER_KILL = 0.1  # seconds
 
 
 class SpawnManager:
@@ -219,8 +223,12 @@ class SpawnManager:
             pid=child.pid,
             status=status.describe(),
         )
-        if self._reactor.seconds() - self._started_at >= HEALTHY_AFTER:
+        quick = self._reactor.seconds() - self._started_at < HEALTHY_AFTER
+        if not quick:
             self._quick_deaths = 0
+        if quick and status.signal == signal.SIGKILL:
+            self._pause = self._reactor.callLater(PAUSE_AFTER_KILL, self._restart)
+            return
         self._quick_deaths += 1
         if self._quick_deaths < QUICK_DEATHS:
             self._restart()

@@ -179,6 +179,21 @@ def test_nobody_notices_the_death_of_a_layer_of_the_spawn_server(
     assert answers.count(502) <= 1
 
 
+def test_a_manager_that_is_killed_again_and_again_is_replaced_each_time(tmp_path):
+    """Whoever kills it says nothing about whether it can run."""
+    site = Site(tmp_path)
+    with serve(tmp_path, site) as server:
+        for _ in range(12):
+            old = layer_pid(server, "manager")
+            kill(old)
+            wait_until(
+                lambda old=old: layer_pid(server, "manager") not in (0, old),
+                "another manager",
+            )
+        assert server.get("/").text == "hello from probe"
+        assert "keeps dying" not in server.log()
+
+
 def layer_pid(server, layer):
     """The pid of that layer; waits until there is one."""
 
