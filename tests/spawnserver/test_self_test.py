@@ -6,8 +6,6 @@ import os
 import signal
 import threading
 
-import pytest
-
 from passtwist.model import APP, UNSAFE, UNSAFE_FORK
 from passtwist.spawnserver import self_test, trial
 from passtwist.wire.journey import FindingRecord
@@ -59,29 +57,34 @@ os.register_at_fork(after_in_child=spoil)
 NOT_DONE = "hung for 2 s or ended the copy"
 
 
-@pytest.mark.parametrize(
-    ("source", "step", "how"),
-    [
-        (HANGS_AT_THE_FORK, "fork", NOT_DONE),
-        (HANGS_WHEN_LOGGING, "logging", NOT_DONE),
-        (FAILS_TO_RESOLVE, "resolve", "raised ValueError: no resolver in a copy"),
-        (DIES_WITH_A_THREAD, "thread", NOT_DONE),
-    ],
-    ids=["fork", "logging", "resolve", "thread"],
-)
-def test_an_app_whose_copy_does_not_work_is_not_forked(
-    driver, tmp_path, source, step, how
-):
-    """The finding says in which step; nothing of the copy is left."""
-    spawn = driver.spawn(make_app(tmp_path / "site", source + HELLO), ("app",))
-    spawn.wait()
-    failure = spawn.failure
-    text = f"a forked copy of the app was tested, and the step '{step}' {how}"
-    (found,) = spawn.only(FindingRecord)
-    assert (found.token, found.text, found.level) == (f"self-test:{step}", text, UNSAFE)
-    assert (failure.who, failure.step) == (APP, "self_test")
-    assert failure.category == UNSAFE_FORK
-    assert spawn.started() == [APP]
+BROKEN = {
+    "fork": (HANGS_AT_THE_FORK, NOT_DONE),
+    "logging": (HANGS_WHEN_LOGGING, NOT_DONE),
+    "resolve": (FAILS_TO_RESOLVE, "raised ValueError: no resolver in a copy"),
+    "thread": (DIES_WITH_A_THREAD, NOT_DONE),
+}
+
+
+def test_an_app_whose_copy_does_not_work_is_not_forked(driver, tmp_path):
+    """The finding says in which step; nothing of the copy is left.
+
+    All at a time, because a copy that hangs is waited for.
+    """
+    spawns = {
+        step: driver.spawn(make_app(tmp_path / step, source + HELLO), ("app",))
+        for step, (source, _) in BROKEN.items()
+    }
+    for step, (_, how) in BROKEN.items():
+        spawn = spawns[step]
+        spawn.wait()
+        failure = spawn.failure
+        text = f"a forked copy of the app was tested, and the step '{step}' {how}"
+        (found,) = spawn.only(FindingRecord)
+        assert (found.token, found.text) == (f"self-test:{step}", text)
+        assert found.level == UNSAFE
+        assert (failure.who, failure.step) == (APP, "self_test")
+        assert failure.category == UNSAFE_FORK
+        assert spawn.started() == [APP]
 
 
 def test_what_the_self_test_finds_can_be_allowed(driver, tmp_path):
