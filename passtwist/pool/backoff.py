@@ -38,9 +38,13 @@ class BackOff:
     )
 
     def __init__(self, first: float, longest: float) -> None:
+        self.bound(first, longest)
+        self.reset()
+
+    def bound(self, first: float, longest: float) -> None:
+        """How long to wait, in seconds, from the next failure on."""
         self._first = first
         self._longest = longest
-        self.reset()
 
     def reset(self) -> None:
         """A spawn succeeded."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from passtwist.pool.actions import Action
     from passtwist.pool.events import ShutdownRequested, StopRequested
     from passtwist.pool.group import Group
+    from passtwist.pool.restarts import Restarts
     from passtwist.pool.staffing import Staffing
     from passtwist.pool.upkeep import Upkeep
 
@@ -33,11 +34,13 @@ class Closing:
         self,
         groups: dict[str, Group],
         staffing: Staffing,
+        restarts: Restarts,
         upkeep: Upkeep,
         outbox: list[Action],
     ) -> None:
         self._groups = groups
         self._staffing = staffing
+        self._restarts = restarts
         self._upkeep = upkeep
         self._outbox = outbox
         self._drained = False
@@ -46,9 +49,10 @@ class Closing:
         self._staffing.closing = True
         for group in self._groups.values():
             group.dormant = True
+            self._restarts.cancel(group, CLOSING, now)
             for worker in list(group.workers.values()):
                 unused = worker.state is WorkerState.STARTING and not group.queue
-                if unused or worker.state is WorkerState.IDLE:
+                if unused or worker.is_disabled or worker.state is WorkerState.IDLE:
                     self._staffing.dismiss(worker, CLOSING, now)
             self._staffing.settle(group, now)
 
@@ -56,6 +60,7 @@ class Closing:
         self._staffing.closing = True
         for group in self._groups.values():
             group.dormant = True
+            self._restarts.cancel(group, "the server stops", now)
             self._upkeep.refuse(
                 refusals.shutting_down(ticket, group)
                 for ticket in group.queue.pop_all()

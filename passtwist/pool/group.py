@@ -9,6 +9,8 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from passtwist.pool.backoff import BackOff
+from passtwist.pool.deaths import EarlyDeaths
+from passtwist.pool.renewal import Renewal
 from passtwist.pool.room import Need
 from passtwist.pool.routing import Router
 from passtwist.pool.spares import retirement_of
@@ -16,14 +18,9 @@ from passtwist.pool.states import AppState, WorkerEvent
 from passtwist.pool.waiting import WaitingQueue
 
 if TYPE_CHECKING:
-    from passtwist.model import Limits
+    from passtwist.model import Limits, WorkerId
     from passtwist.pool.limits import PoolLimits
     from passtwist.pool.worker import Worker
-
-# Waits before the minimum is restored after workers that died without having
-# answered anything: at once, then like this.  Requests are not held back.
-_FIRST_RESTORE_WAIT = 0.1
-_LONGEST_RESTORE_WAIT = 30.0
 
 _FIRST_SESSION_BEGAN = WorkerEvent.FIRST_SESSION_BEGAN
 
@@ -31,11 +28,14 @@ _FIRST_SESSION_BEGAN = WorkerEvent.FIRST_SESSION_BEGAN
 class Group:
     """What the pool knows of one app; times in seconds.
 
+    :ivar generation: that workers are started with; its code is good, as far
+        as anybody knows.
+    :ivar renewal: how old workers are replaced by new ones.
     :ivar floor: the minimum of workers that can be kept.
     :ivar workers: all that are not gone, by number, oldest first.
     :ivar idle: those of them that are idle, longest idle first.
     :ivar live: how many are idle or busy.
-    :ivar starting: how many spawns are under way.
+    :ivar starting: how many spawns are under way, extras not counted.
     :ivar dormant: the minimum is not kept until a request comes: none has
         come yet, or a worker was taken away for another app.
     :ivar is_removed: its workers leave; another app may have its name by now.
@@ -44,12 +44,13 @@ class Group:
     :ivar keeps_spares: it has a number of spare workers.
     :ivar look_at: when to look whether spares are missing, None: not now.
     :ivar lacking: how many of them were missing at the last look.
+    :ivar overlong: how many waited when `max_queue_size` became smaller.
     :ivar unused_since: when the last worker was gone, None: there are some,
         or the spawners have been released since.
     """
 
     __slots__ = (
-        "_early_deaths",
+        "_deaths",
         "back_off",
         "dormant",
         "floor",
@@ -62,7 +63,9 @@ class Group:
         "live",
         "look_at",
         "name",
+        "overlong",
         "queue",
+        "renewal",
         "restore_at",
         "router",
         "starting",
@@ -74,9 +77,7 @@ class Group:
 
     def __init__(self, name: str, limits: Limits, pool: PoolLimits) -> None:
         self.name = name
-        self.limits = limits
-        most = limits.max_instances or limits.min_instances
-        self.floor = min(limits.min_instances, most)
+        self.set_limits(limits)
         self.state = AppState.STOPPED
         self.generation = 0
         self.workers: dict[int, Worker] = {}
@@ -91,10 +92,18 @@ class Group:
         self.waits_as: Need | None = None
         self.restore_at = 0.0
         self.unused_since: float | None = None
-        self.keeps_spares = limits.spare_workers > 0
         self.look_at: float | None = None
         self.lacking = 0
-        self._early_deaths = 0
+        self.overlong = 0
+        self.renewal = Renewal()
+        self._deaths = EarlyDeaths()
+
+    def set_limits(self, limits: Limits) -> None:
+        """Whoever changes them sees to what follows."""
+        self.limits = limits
+        most = limits.max_instances or limits.min_instances
+        self.floor = min(limits.min_instances, most)
+        self.keeps_spares = limits.spare_workers > 0
 
     @property
     def total(self) -> int:
@@ -113,6 +122,13 @@ class Group:
         for worker in self.idle.values():
             return worker
         return None
+
+    def with_room(self, number: WorkerId) -> Worker | None:
+        """That worker, if it takes sessions and is not full."""
+        worker = self.workers.get(number)
+        if worker is None or not worker.takes_sessions:
+            return None
+        return worker if worker.sessions < worker.concurrency else None
 
     def begin_session(self, worker: Worker) -> None:
         """Count a session on *worker*, which the router gave."""
@@ -145,18 +161,17 @@ class Group:
             return Need.BELOW_MINIMUM
         return Need.SPARE if self.lacking and not starting else None
 
-    def worker_died(self, worker: Worker, now: float) -> None:
+    def worker_died(self, worker: Worker, innocent: bool, now: float) -> None:
         """Put off restoring the minimum if workers die as soon as they live."""
-        if worker.requests:
-            self._early_deaths = 0
-            self.restore_at = 0.0
-            return
-        if self._early_deaths:
-            # 2**9 times the first wait is beyond the longest.
-            doublings = min(self._early_deaths - 1, 9)
-            wait = min(_LONGEST_RESTORE_WAIT, _FIRST_RESTORE_WAIT * 2**doublings)
-            self.restore_at = now + wait
-        self._early_deaths += 1
+        wait = self._deaths.wait_after(worker, innocent, now)
+        if wait is not None:
+            self.restore_at = now + wait if wait else 0.0
+
+    def forgive(self) -> None:
+        """What happened to workers so far says nothing about the next."""
+        self.back_off.reset()
+        self._deaths.forget()
+        self.restore_at = 0.0
 
     def next_time(self, pool: PoolLimits, now: float) -> float | None:
         """When time alone will change something here, or None."""
@@ -171,4 +186,6 @@ class Group:
             times.append(self.unused_since + pool.spawner_idle_time)
         if self.keeps_spares:
             times.extend((self.look_at, retirement_of(self, pool)))
+        if self.renewal.asked is not None:
+            times.append(self.renewal.next_time(pool.restart_pause))
         return min((time for time in times if time is not None), default=None)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from passtwist.pool.invariants_renewal import BrokenInvariant, check_renewal, must
 from passtwist.pool.room import Need
 from passtwist.pool.states import AppState, WorkerState
 
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
 
 _COUNTED = (WorkerState.STARTING, WorkerState.IDLE, WorkerState.BUSY)
 _LIVE = (WorkerState.IDLE, WorkerState.BUSY)
-_LEAVING = (WorkerState.DRAINING, WorkerState.STOPPING)
-_SERVING = (AppState.READY, AppState.DEGRADED)
+_SERVING = (AppState.READY, AppState.RESTARTING, AppState.DEGRADED)
 
 
-class BrokenInvariant(AssertionError):
-    """Something that must always be true of the pool is not."""
+_WITH_SESSIONS = (WorkerState.BUSY, WorkerState.DISABLING, WorkerState.DRAINING)
+
+
+__all__ = ["BrokenInvariant", "check"]
 
 
 def check(pool: Pool, now: float | None = None) -> None:
@@ -40,6 +42,7 @@ def check(pool: Pool, now: float | None = None) -> None:
         _check_queue(group)
         _check_routing(group)
         _check_spares(group)
+        check_renewal(pool, group, now)
         if now is not None:
             _check_needs(pool, group, now)
     _check_capacity(pool)
@@ -57,21 +60,18 @@ def _groups_of(pool: Pool) -> list[Group]:
     return list(groups.values())
 
 
-def _must(truth: bool, sentence: str) -> None:
-    if not truth:
-        raise BrokenInvariant(sentence)
-
-
 def _check_worker(worker: Worker) -> None:
     who, state, sessions = f"worker {worker.id}", worker.state, worker.sessions
-    _must(state is not WorkerState.GONE, f"{who} is gone and still known")
+    must(state is not WorkerState.GONE, f"{who} is gone and still known")
     known = worker.group.workers.get(worker.id)
-    _must(known is worker, f"{who} is unknown to its app")
-    has_sessions = state in (WorkerState.BUSY, WorkerState.DRAINING)
-    _must(has_sessions == (sessions > 0), f"{who} is {state} with {sessions} sessions")
-    _must(sessions <= max(worker.concurrency, 0), f"{who} has more than it can carry")
+    must(known is worker, f"{who} is unknown to its app")
+    must(
+        (state in _WITH_SESSIONS) == (sessions > 0),
+        f"{who} is {state} with {sessions} sessions",
+    )
+    must(sessions <= max(worker.concurrency, 0), f"{who} has more than it can carry")
     in_idle = worker.id in worker.group.idle
-    _must(
+    must(
         in_idle == (state is WorkerState.IDLE), f"{who} is {state}, in idle: {in_idle}"
     )
 
@@ -79,48 +79,54 @@ def _check_worker(worker: Worker) -> None:
 def _check_counts(group: Group) -> None:
     workers = group.workers.values()
     live = sum(worker.state in _LIVE for worker in workers)
-    starting = sum(worker.state is WorkerState.STARTING for worker in workers)
-    _must(group.live == live, f"{group.name} has {live} live, says {group.live}")
-    _must(
+    starting = sum(
+        worker.state is WorkerState.STARTING and not worker.is_extra
+        for worker in workers
+    )
+    must(group.live == live, f"{group.name} has {live} live, says {group.live}")
+    must(
         group.starting == starting,
         f"{group.name} has {starting} starting, says {group.starting}",
     )
     most = group.limits.max_instances
-    _must(not most or group.total <= most, f"{group.name} is over max_instances")
-    _must(
+    must(not most or group.total <= most, f"{group.name} is over max_instances")
+    must(
         starting <= group.limits.spawn_concurrency,
         f"{group.name} is over spawn_concurrency",
     )
     idle = [worker.idle_since for worker in group.idle.values()]
-    _must(idle == sorted(idle), f"{group.name}'s idle workers are out of order")
+    must(idle == sorted(idle), f"{group.name}'s idle workers are out of order")
 
 
 def _check_app_state(group: Group) -> None:
     state, name = group.state, group.name
-    _must(
-        (group.live > 0) == (state in _SERVING), f"{name}: {group.live} live, {state}"
-    )
+    must((group.live > 0) == (state in _SERVING), f"{name}: {group.live} live, {state}")
     if state is AppState.STARTING:
-        _must(group.starting > 0, f"{name} is starting, but no worker is")
+        must(group.starting > 0, f"{name} is starting, but no worker is")
     if state is AppState.STOPPED:
-        _must(group.starting == 0, f"{name} is stopped, but a worker starts")
+        must(group.starting == 0, f"{name} is stopped, but a worker starts")
     if state is AppState.READY:
-        _must(not group.back_off.failures, f"{name} is ready after a failed spawn")
+        must(not group.back_off.failures, f"{name} is ready after a failed spawn")
+        must(group.renewal.error is None, f"{name} is ready after a failed restart")
+        must(group.renewal.restart is None, f"{name} is ready in a restart")
+    if state is AppState.RESTARTING:
+        must(group.renewal.restart is not None, f"{name} is in no restart")
 
 
 def _check_queue(group: Group) -> None:
     arrivals = list(group.queue.values())
-    _must(arrivals == sorted(arrivals), f"{group.name}'s queue is out of order")
+    must(arrivals == sorted(arrivals), f"{group.name}'s queue is out of order")
     limit = group.limits.max_queue_size
-    _must(not limit or len(arrivals) <= limit, f"{group.name}'s queue is too long")
-    _must(not (arrivals and group.is_removed), f"{group.name} is removed, with waiters")
+    most = max(limit, group.overlong)
+    must(not limit or len(arrivals) <= most, f"{group.name}'s queue is too long")
+    must(not (arrivals and group.is_removed), f"{group.name} is removed, with waiters")
     if arrivals:
         roomy = [
             worker.id
             for worker in group.workers.values()
             if worker.takes_sessions and worker.sessions < worker.concurrency
         ]
-        _must(not roomy, f"{group.name} has waiters, and workers {roomy} have room")
+        must(not roomy, f"{group.name} has waiters, and workers {roomy} have room")
 
 
 def _check_routing(group: Group) -> None:
@@ -130,28 +136,32 @@ def _check_routing(group: Group) -> None:
         if worker.takes_sessions and worker.sessions < worker.concurrency
     }
     offered = group.router.offered()
-    _must(offered == roomy, f"{group.name} offers {offered}, {roomy} have room")
+    must(offered == roomy, f"{group.name} offers {offered}, {roomy} have room")
 
 
 def _check_spares(group: Group) -> None:
     """Whoever has too few idle workers looks for spares before long."""
     limits, idle = group.limits, len(group.idle)
-    _must(group.lacking >= 0, f"{group.name} lacks {group.lacking} spares")
+    must(group.lacking >= 0, f"{group.name} lacks {group.lacking} spares")
     if group.dormant or 0 < limits.max_instances <= group.total:
         return
     missing = limits.spare_workers - idle - group.starting
-    _must(missing <= 0 or group.look_at is not None, f"{group.name} forgot its spares")
+    must(missing <= 0 or group.look_at is not None, f"{group.name} forgot its spares")
 
 
 def _check_capacity(pool: Pool) -> None:
     capacity, limits = pool._staffing.capacity, pool.limits
-    states = [worker.state for worker in pool._workers.values()]
+    workers = [worker for worker in pool._workers.values() if not worker.is_extra]
+    states = [worker.state for worker in workers]
+    extras = len(pool._workers) - len(workers)
     used = sum(state in _COUNTED for state in states)
     starting = sum(state is WorkerState.STARTING for state in states)
-    _must(capacity.used == used, f"{used} workers count, capacity says {capacity.used}")
-    _must(capacity.starting == starting, f"{starting} start, not {capacity.starting}")
-    _must(used <= limits.max_pool_size, f"{used} workers are over max_pool_size")
-    _must(starting <= limits.spawn_concurrency, f"{starting} spawns are too many")
+    must(capacity.used == used, f"{used} workers count, capacity says {capacity.used}")
+    must(capacity.starting == starting, f"{starting} start, not {capacity.starting}")
+    must(used <= limits.max_pool_size, f"{used} workers are over max_pool_size")
+    must(starting <= limits.spawn_concurrency, f"{starting} spawns are too many")
+    must(capacity.replacing == extras, f"{extras} extras, not {capacity.replacing}")
+    must(extras <= limits.spawn_concurrency, f"{extras} extras are too many")
 
 
 def _check_idleness(pool: Pool) -> None:
@@ -171,10 +181,10 @@ def _check_idleness(pool: Pool) -> None:
         ),
     ):
         missing = [group.name for group in candidates if group not in listing.listed]
-        _must(not missing, f"{missing} are missing in the longest idle of {of}")
+        must(not missing, f"{missing} are missing in the longest idle of {of}")
         times = [w.idle_since for group in candidates for w in group.idle.values()]
         first = listing.first()
-        _must(
+        must(
             (first.idle_since if first else None) == min(times, default=None),
             f"{first and first.id} is not the longest idle of {of}",
         )
@@ -184,21 +194,21 @@ def _check_line(pool: Pool) -> None:
     for need, groups in pool._line.standing().items():
         for group in groups:
             said = group.waits_as
-            _must(said is need, f"{group.name} stands as {need}, says {said}")
-            _must(not group.is_removed, f"{group.name} is removed, and stands in line")
+            must(said is need, f"{group.name} stands as {need}, says {said}")
+            must(not group.is_removed, f"{group.name} is removed, and stands in line")
         for group in groups if need is Need.HOMELESS else []:
             homeless = bool(group.queue) and not group.total
-            _must(homeless, f"{group.name} stands as homeless and is not")
+            must(homeless, f"{group.name} stands as homeless and is not")
 
 
 def _check_needs(pool: Pool, group: Group, now: float) -> None:
     """Whoever lacks a worker stands in line for it, for that very reason."""
     need = group.need(now)
     said = group.waits_as
-    _must(said is need, f"{group.name} needs {need}, but stands in line as {said}")
+    must(said is need, f"{group.name} needs {need}, but stands in line as {said}")
     hopeless = group.queue and not group.live and not group.starting
     if hopeless:
-        _must(need is Need.HOMELESS, f"{group.name} has waiters nobody will serve")
+        must(need is Need.HOMELESS, f"{group.name} has waiters nobody will serve")
 
 
 def _check_room(pool: Pool, now: float) -> None:
@@ -207,15 +217,15 @@ def _check_room(pool: Pool, now: float) -> None:
     first = line.first()
     if first is None or not capacity.may_spawn:
         return
-    _must(capacity.is_full, f"there is room, and {first.name} stands in line")
+    must(capacity.is_full, f"there is room, and {first.name} stands in line")
     if line.homeless:
         idle = pool._staffing.idle.first()
-        _must(idle is None, f"worker {idle and idle.id} is idle, an app has none")
+        must(idle is None, f"worker {idle and idle.id} is idle, an app has none")
     spare = pool._staffing.longest_idle_surplus()
     if line.is_pressing and spare is not None:
         time = spare.idle_since + pool.limits.fair_turn
         is_young = time > now and pool._alarms.is_set_by(None, time)
-        _must(is_young, f"worker {spare.id} is spare, an app has waiters")
+        must(is_young, f"worker {spare.id} is spare, an app has waiters")
 
 
 def _check_alarms(pool: Pool, now: float) -> None:
@@ -223,10 +233,13 @@ def _check_alarms(pool: Pool, now: float) -> None:
     for name, group in pool._groups.items():
         time = group.next_time(pool.limits, now)
         if time is not None:
-            is_set = pool._alarms.is_set_by(name, time)
-            _must(is_set, f"nothing will wake {name} at {time}")
+            is_set = pool._alarms.is_set_by(name, max(now, time))
+            must(is_set, f"nothing will wake {name} at {time}")
     worker = pool._staffing.surplus.first()
     if worker is not None and pool.limits.pool_idle_time:
         time = max(now, worker.idle_since + pool.limits.pool_idle_time)
         is_set = pool._alarms.is_set_by(None, time)
-        _must(is_set, f"nothing will retire worker {worker.id} at {time}")
+        must(is_set, f"nothing will retire worker {worker.id} at {time}")
+    for time in pool._staffing.patience.deadlines():
+        is_set = pool._alarms.is_set_by(None, time)
+        must(is_set, f"nothing will end who drains at {time}")

@@ -24,6 +24,8 @@ class PoolLimits:
         against an app that has workers and wants more.
     :ivar spare_pause: how long after one was taken, or a worker was started for
         somebody who waits, missing spares are looked for.
+    :ivar restart_pause: between the beginnings of two restarts of an app, at
+        least.
     :ivar first_back_off: the wait after the first failed spawn of an app.
     :ivar longest_back_off: the wait doubles with each failure up to this.
     """
@@ -34,6 +36,7 @@ class PoolLimits:
     spawner_idle_time: float = 1800.0
     fair_turn: float = 1.0
     spare_pause: float = 3.0
+    restart_pause: float = 1.0
     first_back_off: float = 0.1
     longest_back_off: float = 30.0
 

@@ -1,4 +1,4 @@
-"""What becomes of workers: ready, failed, gone, lost, detached.
+"""What becomes of workers: ready, failed, gone, lost, detached, disabled.
 
 Runs in: the controller.
 """
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from passtwist.errors import IllegalTransition
 from passtwist.pool import refusals
 from passtwist.pool.actions import Announce, GrantSession, StopWorker
+from passtwist.pool.deaths import VERDICT_WITHIN, is_young
 from passtwist.pool.events import SpawnFailed
 from passtwist.pool.notices import (
     SpawnHasFailed,
@@ -17,6 +18,7 @@ from passtwist.pool.notices import (
     WorkerDied,
     WorkerUnreachable,
 )
+from passtwist.pool.recycling import set_last_request
 from passtwist.pool.states import AppEvent, AppState, WorkerEvent, WorkerState
 
 if TYPE_CHECKING:
@@ -24,11 +26,15 @@ if TYPE_CHECKING:
     from passtwist.pool.actions import Action
     from passtwist.pool.events import (
         DetachRequested,
+        DisableRequested,
+        EnableRequested,
         WorkerExited,
         WorkerLost,
         WorkerReady,
     )
     from passtwist.pool.group import Group
+    from passtwist.pool.reduction import Reduction
+    from passtwist.pool.restarts import Restarts
     from passtwist.pool.staffing import Staffing
     from passtwist.pool.upkeep import Upkeep
     from passtwist.pool.worker import Worker
@@ -41,9 +47,16 @@ class Personnel:
     """Takes note of what the outside world reports of workers."""
 
     def __init__(
-        self, staffing: Staffing, upkeep: Upkeep, outbox: list[Action]
+        self,
+        staffing: Staffing,
+        restarts: Restarts,
+        reduction: Reduction,
+        upkeep: Upkeep,
+        outbox: list[Action],
     ) -> None:
         self._staffing = staffing
+        self._restarts = restarts
+        self._reduction = reduction
         self._upkeep = upkeep
         self._outbox = outbox
 
@@ -67,32 +80,40 @@ class Personnel:
             self.spawn_failed(SpawnFailed(worker.id, None, _NO_CHANCE), now)
             return
         group = worker.group
-        self._staffing.became_ready(worker, now)
+        was_extra = worker.is_extra
+        self._staffing.move(worker, WorkerEvent.BECAME_READY, now)
         if worker.state is WorkerState.STOPPING:
             reason = "it was ready when it was not wanted any more"
             self._outbox.append(StopWorker(worker.id, reason))
             return
         worker.concurrency = event.concurrency
         worker.ready_at = now
+        worker.jitter = event.jitter
+        set_last_request(worker)
         group.back_off.reset()
         seconds = now - worker.spawned_at
         notice = WorkerBecameReady(group.name, worker.id, seconds)
         self._outbox.append(Announce(notice))
-        self._upkeep.happened(group, AppEvent.WORKER_READY)
-        group.router.offer(worker)
-        self._serve_waiters(group, worker, now)
-        if group.keeps_spares:
-            self._staffing.spares.taken(group, now)
+        self._restarts.became_ready(worker, now)
+        if was_extra:
+            self._staffing.replacing.relieve(worker, now)
+        self._restarts.conclude(group, now)
+        self._upkeep.worker_ready(group)
+        self._put_to_work(group, worker, now)
         self._staffing.settle(group, now)
 
-    def _serve_waiters(self, group: Group, worker: Worker, now: float) -> None:
-        """Give a new worker to those who wait for one."""
-        group.idle[worker.id] = worker
+    def _put_to_work(self, group: Group, worker: Worker, now: float) -> None:
+        """Give a worker that has room to those who wait for one."""
+        if worker.state is WorkerState.IDLE:
+            group.idle[worker.id] = worker
+        group.router.offer(worker)
         while group.queue and (chosen := group.router.take()) is not None:
             group.begin_session(chosen)
             self._outbox.append(GrantSession(group.queue.pop_first(), chosen.id))
         if worker.state is WorkerState.IDLE:
             self._staffing.became_idle(worker, now)
+        if group.keeps_spares:
+            self._staffing.spares.taken(group, now)
 
     def spawn_failed(self, event: SpawnFailed, now: float) -> None:
         worker = self._worker(event.worker, WorkerEvent.SPAWN_FAILED)
@@ -104,7 +125,7 @@ class Personnel:
         if not unwanted:
             if event.innocent and group.back_off.is_forgiven(event.error):
                 self._forgive(group, worker, event)
-            else:
+            elif not self._restarts.spawn_failed(worker, event.error, now):
                 self._blame(group, worker, event, now)
         self._staffing.settle(group, now)
 
@@ -140,11 +161,11 @@ class Personnel:
             worker.has_exited = True
             return
         group = worker.group
-        if worker.sessions or worker.takes_sessions:
+        if worker.state is not WorkerState.STOPPING:
             notice = WorkerDied(group.name, worker.id, worker.sessions)
             self._outbox.append(Announce(notice))
-        if worker.takes_sessions:
-            group.worker_died(worker, now)
+        if worker.takes_sessions or worker.is_lost:
+            group.worker_died(worker, event.innocent, now)
         self._staffing.gone(worker, WorkerEvent.EXITED, now)
         self._staffing.settle(group, now)
         self._upkeep.arm(group, now)
@@ -157,8 +178,10 @@ class Personnel:
         group = worker.group
         notice = WorkerUnreachable(group.name, worker.id, worker.sessions)
         self._outbox.append(Announce(notice))
-        if worker.takes_sessions:
-            group.worker_died(worker, now)
+        if worker.takes_sessions and is_young(worker, now):
+            # Most likely it has died, and how will be known in a moment.
+            worker.is_lost = True
+            group.restore_at = max(group.restore_at, now + VERDICT_WITHIN)
         self._staffing.cut_off(worker, "its connections broke", now)
         self._staffing.settle(group, now)
         self._upkeep.arm(group, now)
@@ -170,3 +193,21 @@ class Personnel:
             return
         self._staffing.dismiss(worker, "it was detached", now)
         self._staffing.settle(worker.group, now)
+
+    def disable_requested(self, event: DisableRequested, now: float) -> None:
+        worker = self._staffing.workers.get(event.worker)
+        if worker is not None and worker.takes_sessions:
+            self._staffing.move(worker, WorkerEvent.TURNED_OFF, now)
+            self._staffing.settle(worker.group, now)
+
+    def enable_requested(self, event: EnableRequested, now: float) -> None:
+        worker = self._staffing.workers.get(event.worker)
+        if worker is None or not worker.is_disabled:
+            return
+        group = worker.group
+        self._staffing.move(worker, WorkerEvent.TURNED_ON, now)
+        set_last_request(worker)
+        self._upkeep.worker_ready(group)
+        self._put_to_work(group, worker, now)
+        self._reduction.fit(group, now)
+        self._staffing.settle(group, now)

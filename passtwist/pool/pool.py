@@ -13,11 +13,19 @@ from typing import TYPE_CHECKING
 
 from passtwist.pool import refusals
 from passtwist.pool.actions import StopWorker
+from passtwist.pool.changes import Changes
 from passtwist.pool.closing import Closing
 from passtwist.pool.events import (
     AppAdded,
     AppRemoved,
+    ConfigChanged,
     DetachRequested,
+    DisableRequested,
+    EnableRequested,
+    MemorySampled,
+    PoolConfigChanged,
+    RequestOverran,
+    RestartRequested,
     ShutdownRequested,
     SpawnFailed,
     StopRequested,
@@ -28,6 +36,9 @@ from passtwist.pool.events import (
 )
 from passtwist.pool.group import Group
 from passtwist.pool.personnel import Personnel
+from passtwist.pool.recycling import Recycling
+from passtwist.pool.reduction import Reduction
+from passtwist.pool.restarts import Restarts
 from passtwist.pool.staffing import Staffing
 from passtwist.pool.states import WorkerEvent, WorkerState, next_worker_state
 from passtwist.pool.timers import Alarms
@@ -45,6 +56,7 @@ if TYPE_CHECKING:
     from passtwist.pool.worker import Worker
 
 # Looking a member up in its Enum takes longer than the rest of the question.
+_DISABLING = WorkerState.DISABLING
 _DRAINING = WorkerState.DRAINING
 _STOPPING = WorkerState.STOPPING
 _LAST_SESSION_ENDED = WorkerEvent.LAST_SESSION_ENDED
@@ -61,33 +73,65 @@ class Pool:
     """
 
     def __init__(self, limits: PoolLimits) -> None:
-        self.limits = limits
         self.outbox: list[Action] = []
         self._alarms = Alarms(self.outbox)
         self._upkeep = Upkeep(limits, self._alarms, self.outbox)
         self._staffing = Staffing(limits, self._upkeep, self.outbox)
-        personnel = Personnel(self._staffing, self._upkeep, self.outbox)
         self._workers = self._staffing.workers
         self._line = self._staffing.line
         self._groups: dict[str, Group] = {}
-        self._closing = Closing(self._groups, self._staffing, self._upkeep, self.outbox)
-        self._on: dict[type, Callable[..., None]] = {
+        self._recycling = Recycling(self._staffing, self._upkeep, self.outbox)
+        self._restarts = Restarts(
+            self._groups, self._staffing, self._upkeep, self.outbox
+        )
+        self._closing = Closing(
+            self._groups, self._staffing, self._restarts, self._upkeep, self.outbox
+        )
+        self._on = self._handlers()
+
+    def _handlers(self) -> dict[type, Callable[..., None]]:
+        staffing, upkeep, outbox = self._staffing, self._upkeep, self.outbox
+        reduction = Reduction(staffing, outbox)
+        personnel = Personnel(staffing, self._restarts, reduction, upkeep, outbox)
+        changes = Changes(self._groups, staffing, reduction, upkeep)
+        return {
             AppAdded: self._app_added,
             AppRemoved: self._app_removed,
+            ConfigChanged: changes.app_changed,
+            PoolConfigChanged: changes.pool_changed,
             WorkerReady: personnel.ready,
             SpawnFailed: personnel.spawn_failed,
             WorkerExited: personnel.exited,
             WorkerLost: personnel.lost,
             DetachRequested: personnel.detach_requested,
+            DisableRequested: personnel.disable_requested,
+            EnableRequested: personnel.enable_requested,
+            RestartRequested: self._restarts.requested,
+            MemorySampled: self._recycling.memory_sampled,
+            RequestOverran: self._recycling.request_overran,
             TimePassed: self._time_passed,
             ShutdownRequested: self._closing.shutdown_requested,
             StopRequested: self._closing.stop_requested,
         }
 
+    @property
+    def limits(self) -> PoolLimits:
+        """As they are now."""
+        return self._staffing.limits
+
     # --- requests --------------------------------------------------------------
 
-    def checkout(self, app: str, ticket: Hashable, now: float) -> WorkerId | None:
+    def checkout(
+        self,
+        app: str,
+        ticket: Hashable,
+        now: float,
+        preferred: WorkerId | None = None,
+    ) -> WorkerId | None:
         """A worker for one session, or None.
+
+        *preferred* gets it if it may have sessions and is not full; else it
+        is routed as any other.
 
         None: *ticket* waits and will be granted a session (`GrantSession`, or
         by `end_session`), or be rejected; or it is rejected at once, then
@@ -99,7 +143,9 @@ class Pool:
         group = self._groups[app]
         if group.dormant and not self._wake(group, ticket, now):
             return None
-        worker = group.router.take()
+        worker = None if preferred is None else group.with_room(preferred)
+        if worker is None:
+            worker = group.router.take()
         if worker is None:
             self._wait(group, ticket, now)
             return None
@@ -123,8 +169,7 @@ class Pool:
         if not ended.sessions:
             next_worker_state(ended.id, ended.state, _LAST_SESSION_ENDED)
         ended.requests += 1
-        if ended.state is _DRAINING:
-            self._end_draining(ended)
+        if ended.requests >= ended.notable_at and self._ends_for_good(ended, now):
             return None
         queue = group.queue
         # Going idle is way enough; this is about workers that have more to do.
@@ -221,6 +266,20 @@ class Pool:
             # For those who come later the alarm is set already.
             self._alarms.arm(group.name, now + patience)
 
+    def _ends_for_good(self, worker: Worker, now: float) -> bool:
+        """A session of a worker ended: whether it was to be the last there."""
+        if worker.state is _DRAINING:
+            self._end_draining(worker)
+            return True
+        if worker.state is _DISABLING:
+            worker.sessions -= 1
+            if not worker.sessions:
+                worker.idle_since = now
+                worker.advance(_LAST_SESSION_ENDED)
+            return True
+        self._recycling.served_enough(worker, now)
+        return False
+
     def _end_draining(self, worker: Worker) -> None:
         worker.sessions -= 1
         if not worker.sessions:
@@ -255,6 +314,7 @@ class Pool:
         self._upkeep.refuse(
             refusals.app_removed(ticket, group) for ticket in group.queue.pop_all()
         )
+        self._restarts.cancel(group, reason, now)
         for worker in list(group.workers.values()):
             self._staffing.dismiss(worker, reason, now)
         self._upkeep.release_spawners(group)
@@ -265,11 +325,13 @@ class Pool:
     def _time_passed(self, event: TimePassed, now: float) -> None:
         for app in self._alarms.pop_due(now):
             if app is None:
+                self._staffing.patience.enforce(now)
                 self._staffing.retire(now)
                 self._staffing.share(now)
             else:
                 group = self._groups[app]
                 self._upkeep.fall_due(group, now)
+                self._restarts.begin_if_due(group, now)
                 if group.keeps_spares:
                     self._staffing.spares.look(group, now)
                     self._staffing.retire_of(group, now)

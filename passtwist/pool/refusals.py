@@ -48,7 +48,8 @@ def backing_off(ticket: Hashable, group: Group, now: float) -> RejectCheckout:
 
 
 def app_removed(ticket: Hashable, group: Group) -> RejectCheckout:
-    return RejectCheckout(ticket, group.name, 503, f"{group.name} was removed")
+    reason = f"{group.name} was removed"
+    return RejectCheckout(ticket, group.name, 503, reason, _SOON)
 
 
 def shutting_down(ticket: Hashable, group: Group) -> RejectCheckout:

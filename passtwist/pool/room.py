@@ -36,23 +36,33 @@ class Capacity:
 
     :ivar used: workers that start, are idle or are busy.
     :ivar starting: those of them that start.
+    :ivar replacing: workers that start to take another's place, not in *used*.
     """
 
-    __slots__ = ("_limits", "starting", "used")
+    __slots__ = ("limits", "replacing", "starting", "used")
 
     def __init__(self, limits: PoolLimits) -> None:
-        self._limits = limits
+        self.limits = limits
         self.used = 0
         self.starting = 0
+        self.replacing = 0
 
     @property
     def is_full(self) -> bool:
-        return self.used >= self._limits.max_pool_size
+        return self.used >= self.limits.max_pool_size
 
     @property
     def may_spawn(self) -> bool:
         """Whether one more spawn may be under way, room or not."""
-        return self.starting < self._limits.spawn_concurrency
+        return self.starting < self.limits.spawn_concurrency
+
+    @property
+    def may_replace(self) -> bool:
+        """Whether one more worker may start to take another's place.
+
+        A limit of its own, so that restarts hold up nobody who needs a worker.
+        """
+        return self.replacing < self.limits.spawn_concurrency
 
 
 class RoomLine:

@@ -44,10 +44,13 @@ def retirement_of(group: Group, limits: PoolLimits) -> float | None:
 
 
 class SpareKeeping:
-    """Says when to look for spares, and finds out how many are missing."""
+    """Says when to look for spares, and finds out how many are missing.
+
+    :ivar limits: of the pool, as they are now.
+    """
 
     def __init__(self, limits: PoolLimits, upkeep: Upkeep) -> None:
-        self._limits = limits
+        self.limits = limits
         self._upkeep = upkeep
 
     def taken(self, group: Group, now: float) -> None:
@@ -58,7 +61,7 @@ class SpareKeeping:
     def put_off(self, group: Group, now: float) -> None:
         """A worker is started for somebody who waits: all else comes later."""
         group.lacking = 0
-        group.look_at = now + self._limits.spare_pause
+        group.look_at = now + self.limits.spare_pause
         self._upkeep.arm(group, now)
 
     def look(self, group: Group, now: float) -> None:
@@ -70,8 +73,8 @@ class SpareKeeping:
         most = group.limits.max_instances
         if group.dormant or 0 < most <= group.total:
             return
-        there = spares_of(group, self._limits, now) + group.starting
+        there = spares_of(group, self.limits, now) + group.starting
         if there < group.limits.spare_workers:
             group.lacking = group.limits.spare_workers - there
             # There may be no room, or the spawn may fail.
-            group.look_at = now + self._limits.spare_pause
+            group.look_at = now + self.limits.spare_pause

@@ -11,6 +11,8 @@ from passtwist.model import WorkerId
 from passtwist.pool.actions import Announce, KillWorker, StartSpawn, StopWorker
 from passtwist.pool.idleness import LongestIdle
 from passtwist.pool.notices import WorkerEvicted, WorkerRetired
+from passtwist.pool.patience import Patience
+from passtwist.pool.replacing import Replacing
 from passtwist.pool.room import Capacity, Need, RoomLine
 from passtwist.pool.spares import SpareKeeping, retirement_of
 from passtwist.pool.states import AppEvent, AppState, WorkerEvent, WorkerState
@@ -31,12 +33,17 @@ def _has_idle(group: Group) -> bool:
 
 
 def _has_surplus(group: Group) -> bool:
-    return group.has_surplus
+    return group.has_surplus and not group.keeps_spares
+
+
+def _keeps_surplus(group: Group) -> bool:
+    return group.has_surplus and group.keeps_spares
 
 
 class Staffing:
     """Starts workers, lets them go, and keeps count of both.
 
+    :ivar limits: of the pool, as they are now.
     :ivar workers: all workers of all apps that are not gone, by number.
     :ivar last_number: of the worker that was started last.
     :ivar closing: the server shuts down: who is idle leaves.
@@ -47,17 +54,19 @@ class Staffing:
     ) -> None:
         self.workers: dict[int, Worker] = {}
         self.capacity = Capacity(limits)
+        self.patience = Patience(self, upkeep, outbox)
         self.line = RoomLine()
         self.idle = LongestIdle(_has_idle)
         # Whose surplus retires by the pool's alarm, and whose by its app's.
         self.surplus = LongestIdle(_has_surplus)
-        self.keepers = LongestIdle(_has_surplus)
+        self.keepers = LongestIdle(_keeps_surplus)
         self.spares = SpareKeeping(limits, upkeep)
-        self._limits = limits
+        self.limits = limits
         self._upkeep = upkeep
         self._outbox = outbox
         self.closing = False
         self.last_number = 0
+        self.replacing = Replacing(self, outbox)
 
     # --- more workers ----------------------------------------------------------
 
@@ -67,6 +76,8 @@ class Staffing:
         And what others lack, for something may have made room for them.
         """
         self.line.place(group, group.need(now), now)
+        if group.renewal.is_under_way:
+            self.replacing.touch(group)
         self.share(now)
 
     def reconsider(self, group: Group, now: float) -> None:
@@ -80,8 +91,16 @@ class Staffing:
     def share(self, now: float) -> None:
         """Give away what room there is, in the order of waiting.
 
-        If the first in line can't have room then nobody behind it can: each
-        line may take less from others than the one before it.
+        Then see to those that shall be replaced: what happened to others may
+        matter there.
+        """
+        self._give_room(now)
+        self.replacing.settle(now)
+
+    def _give_room(self, now: float) -> None:
+        """If the first in line can't have room then nobody behind it can.
+
+        Each line may take less from others than the one before it.
         """
         while (group := self.line.first()) is not None:
             need = group.need(now)
@@ -119,7 +138,7 @@ class Staffing:
         worker = self.longest_idle_surplus()
         if worker is None:
             return None
-        time = worker.idle_since + self._limits.fair_turn
+        time = worker.idle_since + self.limits.fair_turn
         if time <= now:
             return worker
         self._upkeep.arm_pool(time)
@@ -133,17 +152,53 @@ class Staffing:
         return one if one.idle_since <= other.idle_since else other
 
     def _start(self, group: Group, now: float) -> None:
-        self.last_number += 1
-        worker = Worker(WorkerId(self.last_number), group, group.generation, now)
-        self.workers[worker.id] = group.workers[worker.id] = worker
+        if not self._adopt(group):
+            worker = self._begin_spawn(group, group.generation, now)
+            if group.generation < group.renewal.wanted(group.generation):
+                group.renewal.due[worker.id] = worker
         group.starting += 1
-        group.unused_since = None
         self.capacity.starting += 1
         self.capacity.used += 1
-        self._outbox.append(StartSpawn(worker.id, group.name, group.generation))
         self._upkeep.happened(group, AppEvent.SPAWN_BEGAN)
         if group.keeps_spares:
             self._started_beside_spares(group, now)
+
+    def start_extra(self, group: Group, now: float) -> None:
+        """Start a worker that shall take the place of another one."""
+        generation = group.renewal.wanted(group.generation)
+        worker = self._begin_spawn(group, generation, now)
+        worker.is_extra = True
+        group.renewal.extras[worker.id] = worker
+        self.capacity.replacing += 1
+
+    def _begin_spawn(self, group: Group, generation: int, now: float) -> Worker:
+        self.last_number += 1
+        worker = Worker(WorkerId(self.last_number), group, generation, now)
+        self.workers[worker.id] = group.workers[worker.id] = worker
+        group.unused_since = None
+        unproven = generation > group.renewal.proven
+        self._outbox.append(StartSpawn(worker.id, group.name, generation, unproven))
+        return worker
+
+    def _adopt(self, group: Group) -> bool:
+        """Whether an extra that is not needed as such is the one to be started.
+
+        Who should have been replaced is gone, and is missed.
+        """
+        renewal = group.renewal
+        if len(renewal.extras) <= len(renewal.due):
+            return False
+        worker = renewal.extras[min(renewal.extras)]
+        if worker.generation != group.generation:
+            return False
+        self._end_extra(worker)
+        return True
+
+    def _end_extra(self, worker: Worker) -> None:
+        """It is none any more: ready, given up, gone, or needed for its own sake."""
+        worker.is_extra = False
+        del worker.group.renewal.extras[worker.id]
+        self.capacity.replacing -= 1
 
     def _started_beside_spares(self, group: Group, now: float) -> None:
         if group.waits_as is not Need.SPARE:
@@ -167,6 +222,23 @@ class Staffing:
         group.idle[worker.id] = worker
         if group not in self.idle.listed:
             self.idle.enlist(group)
+        self._enlist_surplus(group, now)
+        if self.closing:
+            self.dismiss(worker, CLOSING, now)
+            self.share(now)
+        elif self.line.is_pressing:
+            self.share(now)
+
+    def enlist(self, group: Group, now: float) -> None:
+        """As for one that became idle, for those that are idle already."""
+        if not group.idle:
+            return
+        if group not in self.idle.listed:
+            self.idle.enlist(group)
+        self._enlist_surplus(group, now)
+        self._arm_retirement(now)
+
+    def _enlist_surplus(self, group: Group, now: float) -> None:
         surplus = group.live + group.starting > group.floor
         if group.keeps_spares:
             if surplus and group not in self.keepers.listed:
@@ -176,15 +248,10 @@ class Staffing:
         elif surplus and group not in self.surplus.listed:
             self.surplus.enlist(group)
             self._arm_retirement(now)
-        if self.closing:
-            self.dismiss(worker, CLOSING, now)
-            self.share(now)
-        elif self.line.is_pressing:
-            self.share(now)
 
     def retire(self, now: float) -> None:
         """Dismiss who is above the minimum and was idle for too long."""
-        patience = self._limits.pool_idle_time
+        patience = self.limits.pool_idle_time
         while patience and (worker := self.surplus.first()) is not None:
             if worker.idle_since + patience > now:
                 break
@@ -193,7 +260,7 @@ class Staffing:
 
     def retire_of(self, group: Group, now: float) -> None:
         """As `retire`, for an app that keeps spares."""
-        while (time := retirement_of(group, self._limits)) is not None and time <= now:
+        while (time := retirement_of(group, self.limits)) is not None and time <= now:
             worker = group.longest_idle()
             assert worker is not None  # else nobody could retire
             self._retire(worker, now)
@@ -205,7 +272,7 @@ class Staffing:
         self.dismiss(worker, f"it was idle for {idle:.0f} s", now)
 
     def _arm_retirement(self, now: float) -> None:
-        patience = self._limits.pool_idle_time
+        patience = self.limits.pool_idle_time
         worker = self.surplus.first() if patience else None
         if worker is not None:
             self._upkeep.arm_pool(max(now, worker.idle_since + patience))
@@ -220,7 +287,7 @@ class Staffing:
         """
         if not self.capacity.is_full or not self.capacity.may_spawn:
             return False
-        turn = self._limits.fair_turn
+        turn = self.limits.fair_turn
         if now - worker.ready_at < turn:
             return False
         group = worker.group
@@ -239,10 +306,18 @@ class Staffing:
         notice = WorkerEvicted(group.name, worker.id, other.name, idle)
         self._outbox.append(Announce(notice))
         self.dismiss(worker, f"{other.name} needs its place", now)
+        self.may_rest(group, now)
+
+    def may_rest(self, group: Group, now: float) -> None:
+        """*group* had to give up a worker: it may have to do with fewer."""
         if group.total < group.floor and not group.queue:
-            # Else the two would take each other's place for ever.
+            # Else two apps would take each other's place for ever.
             group.dormant = True
             self.line.place(group, group.need(now), now)
+
+    def change_limits(self, limits: PoolLimits) -> None:
+        """Others are in force; whoever calls this sees to what follows."""
+        self.limits = self.capacity.limits = self.spares.limits = limits
 
     def dismiss(self, worker: Worker, reason: str, now: float) -> None:
         """No more sessions for *worker*; it leaves when it has none.
@@ -250,24 +325,23 @@ class Staffing:
         Whoever calls this settles the group, or shares, afterwards.
         """
         was = worker.state
-        self._move(worker, WorkerEvent.DISMISSED, now)
+        self.move(worker, WorkerEvent.DISMISSED, now)
         if was is WorkerState.STARTING:
             self._outbox.append(KillWorker(worker.id, reason))
-        elif was is WorkerState.IDLE:
+        elif was is WorkerState.IDLE or was is WorkerState.DISABLED:
             self._outbox.append(StopWorker(worker.id, reason))
+        elif was is WorkerState.BUSY or was is WorkerState.DISABLING:
+            self.patience.began(worker, now)
 
     def cut_off(self, worker: Worker, reason: str, now: float) -> None:
         """Kill *worker*, whatever it does; its sessions count no more."""
-        self._move(worker, WorkerEvent.CUT_OFF, now)
+        self.move(worker, WorkerEvent.CUT_OFF, now)
         worker.sessions = 0
         self._outbox.append(KillWorker(worker.id, reason))
 
-    def became_ready(self, worker: Worker, now: float) -> None:
-        self._move(worker, WorkerEvent.BECAME_READY, now)
-
     def gone(self, worker: Worker, event: WorkerEvent, now: float) -> None:
         """The worker's process is no more, or never came to be."""
-        self._move(worker, event, now)
+        self.move(worker, event, now)
         worker.sessions = 0
         group = worker.group
         del self.workers[worker.id]
@@ -276,29 +350,51 @@ class Staffing:
             group.unused_since = now
             self._upkeep.arm(group, now)
 
-    def _move(self, worker: Worker, event: WorkerEvent, now: float) -> None:
+    def move(self, worker: Worker, event: WorkerEvent, now: float) -> None:
         """Change the state, and all counts that follow from it."""
         was_starting = worker.state is WorkerState.STARTING
         was_live = worker.takes_sessions
         worker.advance(event)
         group = worker.group
         if was_starting:
-            group.starting -= 1
-            self.capacity.starting -= 1
-            if worker.takes_sessions:
-                group.live += 1
-                return
-            self.capacity.used -= 1
-            if group.keeps_spares:
-                self.spares.taken(group, now)
-            cancelled = worker.state is WorkerState.STOPPING
-            if cancelled and not group.total and group.state is AppState.STARTING:
-                self._upkeep.happened(group, AppEvent.SPAWN_CANCELLED)
+            self._left_starting(worker, now)
         elif was_live and not worker.takes_sessions:
+            worker.notable_at = 0
             group.idle.pop(worker.id, None)
             group.live -= 1
             self.capacity.used -= 1
-            if group.keeps_spares:
-                self.spares.taken(group, now)
+            self._left_counted(worker, now)
             if not group.live:
                 self._upkeep.last_live_left(group, now)
+        elif worker.takes_sessions and not was_live:
+            group.live += 1
+            self.capacity.used += 1
+            self.replacing.is_back(worker)
+
+    def _left_starting(self, worker: Worker, now: float) -> None:
+        group = worker.group
+        if worker.is_extra:
+            self._end_extra(worker)
+            self.replacing.touch(group)
+            if worker.takes_sessions:
+                group.live += 1
+                self.capacity.used += 1
+            return
+        group.starting -= 1
+        self.capacity.starting -= 1
+        if worker.takes_sessions:
+            group.live += 1
+            return
+        self.capacity.used -= 1
+        self._left_counted(worker, now)
+        cancelled = worker.state is WorkerState.STOPPING
+        if cancelled and not group.total and group.state is AppState.STARTING:
+            self._upkeep.happened(group, AppEvent.SPAWN_CANCELLED)
+
+    def _left_counted(self, worker: Worker, now: float) -> None:
+        group = worker.group
+        if group.keeps_spares:
+            self.spares.taken(group, now)
+        if group.renewal.is_under_way:
+            group.renewal.due.pop(worker.id, None)
+            self.replacing.touch(group)

@@ -20,11 +20,18 @@ from passtwist.errors import IllegalTransition
 
 
 class WorkerState(Enum):
-    """Where a worker is in its life.  `GONE` is never seen from outside."""
+    """Where a worker is in its life.
+
+    `GONE` is never seen from outside.  `DISABLING` and `DISABLED` are what busy
+    and idle ones become when they shall get no sessions for a while; outside
+    they are seen as busy and idle, but not enabled.
+    """
 
     STARTING = "starting"
     IDLE = "idle"
     BUSY = "busy"
+    DISABLING = "disabling"
+    DISABLED = "disabled"
     DRAINING = "draining"
     STOPPING = "stopping"
     GONE = "gone"
@@ -41,6 +48,8 @@ class WorkerEvent(Enum):
     SPAWN_FAILED = "spawn failed"
     FIRST_SESSION_BEGAN = "first session began"
     LAST_SESSION_ENDED = "last session ended"
+    TURNED_OFF = "turned off"
+    TURNED_ON = "turned on"
     DISMISSED = "dismissed"
     CUT_OFF = "cut off"
     EXITED = "exited"
@@ -54,6 +63,7 @@ class AppState(Enum):
     STOPPED = "stopped"
     STARTING = "starting"
     READY = "ready"
+    RESTARTING = "restarting"
     DEGRADED = "degraded"
     BACKING_OFF = "backing-off"
 
@@ -65,13 +75,20 @@ class AppEvent(Enum):
 
     The three ``LAST_WORKER_LEFT`` say what is left when the last worker that
     took sessions does not any more: nothing, a spawn under way, or a failed
-    spawn that has to wait before it is tried again.
+    spawn that has to wait before it is tried again.  The three
+    ``WORKER_READY`` say what else there is: nothing, a restart under way, or
+    a failure that this worker does not make good.
     """
 
     SPAWN_BEGAN = "spawn began"
     SPAWN_CANCELLED = "last spawn cancelled"
     SPAWN_FAILED = "spawn failed"
     WORKER_READY = "worker ready"
+    WORKER_READY_RESTARTING = "worker ready, restart under way"
+    WORKER_READY_DEGRADED = "worker ready, failure not made good"
+    RESTART_BEGAN = "restart began"
+    RESTART_FINISHED = "restart finished"
+    RESTART_FAILED = "restart failed"
     LAST_WORKER_LEFT = "last worker left"
     LAST_WORKER_LEFT_STARTING = "last worker left, spawn under way"
     LAST_WORKER_LEFT_BACKING_OFF = "last worker left, in back-off"
@@ -95,13 +112,28 @@ WORKER_TRANSITIONS: Final[dict[WorkerState, dict[WorkerEvent, WorkerState]]] = {
     },
     _W.IDLE: {
         _E.FIRST_SESSION_BEGAN: _W.BUSY,
+        _E.TURNED_OFF: _W.DISABLED,
         _E.DISMISSED: _W.STOPPING,
         _E.CUT_OFF: _W.STOPPING,
         _E.EXITED: _W.GONE,
     },
     _W.BUSY: {
         _E.LAST_SESSION_ENDED: _W.IDLE,
+        _E.TURNED_OFF: _W.DISABLING,
         _E.DISMISSED: _W.DRAINING,
+        _E.CUT_OFF: _W.STOPPING,
+        _E.EXITED: _W.GONE,
+    },
+    _W.DISABLING: {
+        _E.LAST_SESSION_ENDED: _W.DISABLED,
+        _E.TURNED_ON: _W.BUSY,
+        _E.DISMISSED: _W.DRAINING,
+        _E.CUT_OFF: _W.STOPPING,
+        _E.EXITED: _W.GONE,
+    },
+    _W.DISABLED: {
+        _E.TURNED_ON: _W.IDLE,
+        _E.DISMISSED: _W.STOPPING,
         _E.CUT_OFF: _W.STOPPING,
         _E.EXITED: _W.GONE,
     },
@@ -134,19 +166,35 @@ _A = AppState
 _H = AppEvent
 
 APP_TRANSITIONS: Final[dict[AppState, dict[AppEvent, AppState]]] = {
+    # A disabled worker that is enabled again needs no spawn to be there.
     _A.STOPPED: {
         _H.SPAWN_BEGAN: _A.STARTING,
+        _H.WORKER_READY: _A.READY,
+        _H.WORKER_READY_DEGRADED: _A.DEGRADED,
     },
     _A.STARTING: {
         _H.SPAWN_BEGAN: _A.STARTING,
         _H.SPAWN_CANCELLED: _A.STOPPED,
         _H.SPAWN_FAILED: _A.BACKING_OFF,
         _H.WORKER_READY: _A.READY,
+        _H.WORKER_READY_RESTARTING: _A.RESTARTING,
+        _H.WORKER_READY_DEGRADED: _A.DEGRADED,
     },
     _A.READY: {
         _H.SPAWN_BEGAN: _A.READY,
         _H.SPAWN_FAILED: _A.DEGRADED,
         _H.WORKER_READY: _A.READY,
+        _H.RESTART_BEGAN: _A.RESTARTING,
+        _H.LAST_WORKER_LEFT: _A.STOPPED,
+        _H.LAST_WORKER_LEFT_STARTING: _A.STARTING,
+    },
+    _A.RESTARTING: {
+        _H.SPAWN_BEGAN: _A.RESTARTING,
+        _H.SPAWN_FAILED: _A.DEGRADED,
+        _H.WORKER_READY_RESTARTING: _A.RESTARTING,
+        _H.RESTART_BEGAN: _A.RESTARTING,
+        _H.RESTART_FINISHED: _A.READY,
+        _H.RESTART_FAILED: _A.DEGRADED,
         _H.LAST_WORKER_LEFT: _A.STOPPED,
         _H.LAST_WORKER_LEFT_STARTING: _A.STARTING,
     },
@@ -154,6 +202,10 @@ APP_TRANSITIONS: Final[dict[AppState, dict[AppEvent, AppState]]] = {
         _H.SPAWN_BEGAN: _A.DEGRADED,
         _H.SPAWN_FAILED: _A.DEGRADED,
         _H.WORKER_READY: _A.READY,
+        _H.WORKER_READY_RESTARTING: _A.RESTARTING,
+        _H.WORKER_READY_DEGRADED: _A.DEGRADED,
+        _H.RESTART_BEGAN: _A.RESTARTING,
+        _H.RESTART_FAILED: _A.DEGRADED,
         _H.LAST_WORKER_LEFT: _A.STOPPED,
         _H.LAST_WORKER_LEFT_STARTING: _A.STARTING,
         _H.LAST_WORKER_LEFT_BACKING_OFF: _A.BACKING_OFF,
@@ -163,6 +215,8 @@ APP_TRANSITIONS: Final[dict[AppState, dict[AppEvent, AppState]]] = {
         _H.SPAWN_BEGAN: _A.STARTING,
         _H.SPAWN_FAILED: _A.BACKING_OFF,
         _H.WORKER_READY: _A.READY,
+        _H.WORKER_READY_RESTARTING: _A.RESTARTING,
+        _H.WORKER_READY_DEGRADED: _A.DEGRADED,
         _H.BACK_OFF_ENDED: _A.STOPPED,
     },
 }

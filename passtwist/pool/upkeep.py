@@ -23,12 +23,15 @@ if TYPE_CHECKING:
 
 
 class Upkeep:
-    """Keeps the states and the alarms of apps."""
+    """Keeps the states and the alarms of apps.
+
+    :ivar limits: of the pool, as they are now.
+    """
 
     def __init__(
         self, limits: PoolLimits, alarms: Alarms, outbox: list[Action]
     ) -> None:
-        self._limits = limits
+        self.limits = limits
         self._alarms = alarms
         self._outbox = outbox
 
@@ -38,6 +41,19 @@ class Upkeep:
         group.state = next_app_state(group.name, old, event)
         if group.state is not old:
             self._outbox.append(Announce(AppStateChanged(group.name, old, group.state)))
+
+    def worker_ready(self, group: Group) -> None:
+        """One more worker of the app takes sessions."""
+        renewal = group.renewal
+        if group.back_off.failures:
+            event = AppEvent.WORKER_READY_DEGRADED
+        elif renewal.restart is not None:
+            event = AppEvent.WORKER_READY_RESTARTING
+        elif renewal.error is not None:
+            event = AppEvent.WORKER_READY_DEGRADED
+        else:
+            event = AppEvent.WORKER_READY
+        self.happened(group, event)
 
     def refuse(self, rejections: Iterable[RejectCheckout]) -> None:
         self._outbox.extend(rejections)
@@ -70,7 +86,7 @@ class Upkeep:
             event = AppEvent.SPAWN_BEGAN if still else AppEvent.BACK_OFF_ENDED
             self.happened(group, event)
         since = group.unused_since
-        keep = self._limits.spawner_idle_time
+        keep = self.limits.spawner_idle_time
         if since is not None and keep and since + keep <= now:
             self.release_spawners(group)
 
@@ -80,9 +96,10 @@ class Upkeep:
 
     def arm(self, group: Group, now: float) -> None:
         """Set the app's alarm to the next time at which something is due."""
-        time = group.next_time(self._limits, now)
+        time = group.next_time(self.limits, now)
         if time is not None and not group.is_removed:
-            self._alarms.arm(group.name, time)
+            # Limits that became smaller may have made something overdue.
+            self._alarms.arm(group.name, max(now, time))
 
     def arm_pool(self, time: float) -> None:
         self._alarms.arm(POOL, time)

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from passtwist.pool.room import Capacity
     from passtwist.pool.worker import Worker
 
+# What is one state inside is told by another and by `WorkerView.enabled`.
+_SEEN_AS = {
+    WorkerState.DISABLED: WorkerState.IDLE,
+    WorkerState.DISABLING: WorkerState.BUSY,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class WorkerView:
@@ -143,20 +149,40 @@ def _view_of_app(group: Group) -> AppView:
         retry_at=back_off.until if back_off.failures else None,
         waits_for_room=group.waits_as.value if group.waits_as else None,
         workers=tuple(_view_of_worker(worker) for worker in group.workers.values()),
+        restarting=_view_of_restart(group),
+        restart_error=group.renewal.error,
+    )
+
+
+def _view_of_restart(group: Group) -> RestartView | None:
+    restart = group.renewal.restart
+    if restart is None:
+        return None
+    return RestartView(
+        generation=restart.generation,
+        reason=restart.reason,
+        began_at=restart.began_at,
+        replaced=restart.replaced,
+        left=sum(
+            worker.generation < restart.generation
+            for worker in group.renewal.due.values()
+        ),
     )
 
 
 def _view_of_worker(worker: Worker) -> WorkerView:
     starting = worker.concurrency == 0
+    is_idle = worker.state in (WorkerState.IDLE, WorkerState.DISABLED)
     return WorkerView(
         id=worker.id,
         app=worker.group.name,
-        state=worker.state,
+        state=_SEEN_AS.get(worker.state, worker.state),
         generation=worker.generation,
         sessions=worker.sessions,
         concurrency=worker.concurrency,
         requests=worker.requests,
         spawned_at=worker.spawned_at,
         ready_at=None if starting else worker.ready_at,
-        idle_since=worker.idle_since if worker.state is WorkerState.IDLE else None,
+        idle_since=worker.idle_since if is_idle else None,
+        enabled=not worker.is_disabled,
     )

@@ -9,6 +9,7 @@ after everything that happens.
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,13 +19,16 @@ from passtwist.pool import (
     Action,
     Announce,
     AppAdded,
+    ConfigChanged,
     Event,
     GrantSession,
     KillWorker,
+    MemorySampled,
     Notice,
     Pool,
     PoolLimits,
     RejectCheckout,
+    RestartRequested,
     SpawnFailed,
     StartSpawn,
     StopWorker,
@@ -76,6 +80,9 @@ class Scene:
 
     def ready(self, worker: int, concurrency: int = 1) -> list[Action]:
         return self.tell(WorkerReady(WorkerId(worker), concurrency))
+
+    def restart(self, app: str = "shop", reason: str = "deployed") -> list[Action]:
+        return self.tell(RestartRequested(app, reason))
 
     def fail(self, worker: int, error: object = "boom") -> list[Action]:
         return self.tell(SpawnFailed(WorkerId(worker), error, 0.0))
@@ -190,12 +197,22 @@ class World:
             self.alive[worker] = app
         if worker in self.cancelled and worker in self.alive:
             self.leaving.add(worker)
-        self.tell(WorkerReady(worker, self.limits[app].concurrency))
+        chance = self.chance.random()
+        self.tell(WorkerReady(worker, self.limits[app].concurrency, chance))
 
     def fail_spawn(self, worker: WorkerId) -> None:
         del self.spawning[worker]
         chance = self.chance.random()
         self.tell(SpawnFailed(worker, f"no {worker}", chance, chance < 0.3))
+
+    def sample_memory(self, worker: WorkerId, size: int) -> None:
+        self.tell(MemorySampled({worker: size}))
+
+    def change_limits(self, app: str, limits: Limits) -> None:
+        """In place; how many threads a worker has is its spawn's business."""
+        concurrency = self.limits[app].concurrency
+        self.limits[app] = replace(limits, concurrency=concurrency)
+        self.tell(ConfigChanged(app, self.limits[app]))
 
     def exit_early(self, worker: WorkerId) -> None:
         """The process ends while the service still gets it ready."""
@@ -206,7 +223,7 @@ class World:
         """The process ends; the service hears of it, then of its sessions."""
         del self.alive[worker]
         self.leaving.discard(worker)
-        self.tell(WorkerExited(worker))
+        self.tell(WorkerExited(worker, innocent=self.chance.random() < 0.3))
         for ticket in [t for t, w in self.serving.items() if w == worker]:
             self.finish(ticket)
 

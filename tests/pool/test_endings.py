@@ -86,7 +86,7 @@ def test_a_removed_app_lets_its_requests_finish(make_scene):
     for ticket in ("t1", "t2", "t3"):
         scene.ask(ticket)
     assert scene.tell(AppRemoved("shop")) == [
-        RejectCheckout("t3", "shop", 503, "shop was removed"),
+        RejectCheckout("t3", "shop", 503, "shop was removed", 1),
         KillWorker(3, "shop was removed"),
         ReleaseSpawners("shop"),
     ]

@@ -10,9 +10,14 @@ from passtwist.model import Limits
 from passtwist.pool import (
     AppRemoved,
     DetachRequested,
+    DisableRequested,
+    EnableRequested,
     Pool,
+    PoolConfigChanged,
     PoolDrained,
     PoolLimits,
+    RequestOverran,
+    RestartRequested,
     ShutdownRequested,
     WorkerLost,
 )
@@ -24,6 +29,8 @@ APPS = {
     "wide": Limits(min_instances=1, concurrency=4, max_queue_size=5),
     "strict": Limits(max_queue_time=0.5, max_queue_size=0),
     "spare": Limits(min_instances=0, spare_workers=2),
+    "brief": Limits(max_requests=3, drain_time=1.0, restart_parallelism=2),
+    "fat": Limits(memory_limit=100, hard_memory_limit=200, min_instances=2),
 }
 
 
@@ -57,8 +64,35 @@ def walk(world, steps):
             world.tell(DetachRequested(chance.choice(list(world.alive))))
         elif kind < 0.925 and len(world.limits) > 2:
             remove_and_add(world, chance.choice(list(APPS)))
+        elif kind < 0.94:
+            world.tell(RestartRequested(chance.choice(list(APPS)), "chance"))
+        elif kind < 0.96:
+            meddle(world)
         else:
             world.pass_time(chance.expovariate(1 / 0.2))
+
+
+def meddle(world):
+    """What operators and limits do to workers and to each other."""
+    chance = world.chance
+    kind = chance.random()
+    if world.alive and kind < 0.7:
+        worker = chance.choice(list(world.alive))
+        if kind < 0.2:
+            world.tell(DisableRequested(worker))
+        elif kind < 0.4:
+            world.tell(EnableRequested(worker))
+        elif kind < 0.5:
+            world.tell(RequestOverran(worker))
+        else:
+            world.sample_memory(worker, chance.randrange(250))
+    elif kind < 0.85:
+        other = APPS[chance.choice(list(APPS))]
+        world.change_limits(chance.choice(list(APPS)), other)
+    else:
+        size, spawns = chance.randint(1, 8), chance.randint(1, 3)
+        limits = replace(world.pool.limits, max_pool_size=size)
+        world.tell(PoolConfigChanged(replace(limits, spawn_concurrency=spawns)))
 
 
 def remove_and_add(world, app):

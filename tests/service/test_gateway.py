@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from twisted.internet.defer import Deferred
 
@@ -28,6 +30,7 @@ class PlayedApp:
     """Spawns when the test says so."""
 
     def __init__(self):
+        self.settings = SimpleNamespace(health_check="")
         self.last_spawn_error = None
         self.spawns = []
         self.cancelled = 0
