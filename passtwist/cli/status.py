@@ -41,6 +41,10 @@ def show(answer: Json) -> None:
         f"{pool['max_pool_size']}, busy {pool['busy']}, waiting requests "
         f"{pool['queue']}"
     )
+    if answer.get("draining"):
+        click.echo("draining: clients are sent away")
+    if answer.get("last_reload_error"):
+        click.echo(f"last failed reload: {one_line(answer['last_reload_error'])}")
     for app in answer["apps"]:
         click.echo()
         show_app(app)

@@ -60,14 +60,20 @@ def serve(folder: Path, *sites: Site, **server: object) -> RunningServer:
 
     :param server: keys of ``[server]``.
     """
+    file = configure(folder, *sites, **server)
+    if "default_user" in server:
+        return RunningServer(f"--config={file}", default_user="")
+    return RunningServer(f"--config={file}")
+
+
+def configure(folder: Path, *sites: Site, **server: object) -> Path:
+    """Write the file of settings in *folder*, as for `serve`, and no more."""
     lines = ["[server]", *_keys(server)]
     for site in sites:
         lines += ["[[app]]", *_keys(site.keys)]
     file = folder / "passtwist.toml"
     file.write_text("\n".join(lines) + "\n")
-    if "default_user" in server:
-        return RunningServer(f"--config={file}", default_user="")
-    return RunningServer(f"--config={file}")
+    return file
 
 
 def _keys(table: dict[str, object]) -> list[str]:

@@ -57,6 +57,7 @@ def test_a_drained_server_serves_and_sends_away(tmp_path):
         assert ask(server, "ready") == (503, {"error": "draining"})
         assert server.status()["draining"] is True
         assert output(server, "drain") == "it is draining already\n"
+        assert "draining: clients are sent away\n" in output(server, "status")
         answer = server.get("/")
         assert (answer.status, answer.text, closes(answer)) == (
             200,
