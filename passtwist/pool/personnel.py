@@ -209,5 +209,7 @@ class Personnel:
         set_last_request(worker)
         self._upkeep.worker_ready(group)
         self._put_to_work(group, worker, now)
+        # One that goes on with its sessions makes surplus of those that are idle.
+        self._staffing.enlist(group, now)
         self._reduction.fit(group, now)
         self._staffing.settle(group, now)
