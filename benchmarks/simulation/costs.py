@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from benchmarks.simulation.landscape import Landscape, Size, pool_limits
@@ -15,14 +15,16 @@ from benchmarks.simulation.traffic import Mixture
 from passtwist.pool import Pool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from benchmarks.simulation.recording import Call
 
 # Fewer than in `faulty`, as many as a bad day has: requests are what counts.
 BAD_DAY = Nature(
     service=Mixture(fast=0.3, slow=5.0, slow_share=0.2),
     processes=Processes(spawn=0.3, leave=0.05, die=0.005),
     faults=Faults(spawn_fails=0.01, kills=0.001, impatient=0.1),
-    rates=Rates(killed=1e-4, detached=1e-4),
+    rates=Rates(killed=1e-4, detached=1e-4, restarted=1e-3),
 )
 
 # Apps and workers.
@@ -31,69 +33,78 @@ WANTED = 20.0  # microseconds
 ROUNDS = 3
 
 
-@dataclass(frozen=True)
-class Cost:
-    """Of one size; microseconds.
+@dataclass
+class Case:
+    """One size: what its pool was told, and what that costs.
 
-    :ivar mean: of whatever the pool is told, the actions taken included.
-    :ivar kinds: of each kind, with how many there were.
+    :ivar warm: what it was told before the first request came; not timed.
+    :ivar rounds: seconds, one for each time that the rest was played.
+    :ivar kinds: how many of each kind, and seconds for all of them.
     """
 
-    apps: int
-    workers: int
-    told: int
-    mean: float
-    kinds: dict[str, tuple[int, float]]
+    size: Size
+    warm: Sequence[Call]
+    rest: Sequence[Call]
+    rounds: list[float] = field(default_factory=list)
+    kinds: dict[str, tuple[int, float]] = field(default_factory=dict)
+
+    @property
+    def mean(self) -> float:
+        """Microseconds for whatever the pool is told, in the best round."""
+        return min(self.rounds) / len(self.rest) * 1e6
+
+    def warm_pool(self) -> Pool:
+        """A fresh pool that knows of the apps and has its first workers."""
+        pool = Pool(pool_limits(self.size))
+        play(pool, self.warm)
+        return pool
 
 
-def measured(size: Size, seed: int) -> Cost:
-    """Let it happen once, then play the record to fresh pools."""
+def recorded(size: Size, seed: int) -> Case:
+    """Let it happen once."""
     landscape = Landscape(size, BAD_DAY, seed, RecordedPool)
     landscape.run()
     assert isinstance(landscape.pool, RecordedPool)
     record = landscape.pool.record
-    warm, rest = record[: landscape.warm], record[landscape.warm :]
-    seconds = []
-    kinds: dict[str, tuple[int, float]] = {}
+    return Case(size, record[: landscape.warm], record[landscape.warm :])
+
+
+def measure(cases: Sequence[Case]) -> None:
+    """Play the records, in turns, so that a disturbance meets all alike."""
     for turn in range(ROUNDS + 1):
-        pool = Pool(pool_limits(size))
-        play(pool, warm)
-        gc.collect()
-        gc.freeze()
-        if turn < ROUNDS:
-            seconds.append(timed(pool, rest))
-        else:
-            kinds = timed_singly(pool, rest)
-        gc.unfreeze()
-    return Cost(
-        size.apps,
-        size.workers,
-        len(rest),
-        min(seconds) / len(rest) * 1e6,
-        {name: (count, total / count * 1e6) for name, (count, total) in kinds.items()},
-    )
+        for case in cases:
+            pool = case.warm_pool()
+            gc.collect()
+            gc.freeze()
+            if turn < ROUNDS:
+                case.rounds.append(timed(pool, case.rest))
+            else:
+                case.kinds = timed_singly(pool, case.rest)
+            gc.unfreeze()
 
 
 def costs(seed: int, quick: bool) -> Iterator[str]:
     """Lines to print; the only ones that differ from run to run."""
     requests = 20_000 if quick else 100_000
     sizes = SIZES[:-1] if quick else SIZES
-    found = [measured(Size(*size, requests), seed) for size in sizes]
+    found = [recorded(Size(*size, requests), seed) for size in sizes]
+    measure(found)
     yield (
-        f"Microseconds for whatever the pool is told, {requests:,} requests in each "
-        "line.\nThe last columns compare with the first line; log: of the workers."
+        "Microseconds of CPU time for whatever the pool is told, "
+        f"{requests:,} requests in each line.\n"
+        "The last columns compare with the first line; log: of the workers."
     )
     yield ""
     first = found[0]
     rows = [
         (
-            f"{cost.apps:,} apps, {cost.workers:,} workers",
-            f"{cost.told:,}",
-            f"{cost.mean:.2f}",
-            f"{cost.mean / first.mean:.2f}x",
-            f"{math.log(cost.workers) / math.log(first.workers):.2f}x",
+            f"{case.size.apps:,} apps, {case.size.workers:,} workers",
+            f"{len(case.rest):,}",
+            f"{case.mean:.2f}",
+            f"{case.mean / first.mean:.2f}x",
+            f"{math.log(case.size.workers) / math.log(first.size.workers):.2f}x",
         )
-        for cost in found
+        for case in found
     ]
     yield table(("", "told", "mean", "cost", "log"), rows)
     yield ""
@@ -105,19 +116,18 @@ def costs(seed: int, quick: bool) -> Iterator[str]:
         verdict = "less" if last.mean < WANTED else "MORE"
         yield ""
         yield (
-            f"{last.apps:,} apps, {last.workers:,} workers: {last.mean:.2f} µs, "
-            f"{verdict} than the {WANTED:g} that are wanted."
+            f"{last.size.apps:,} apps, {last.size.workers:,} workers: "
+            f"{last.mean:.2f} µs, {verdict} than the {WANTED:g} that are wanted."
         )
 
 
-def _by_kind(found: list[Cost]) -> str:
-    names = sorted({name for cost in found for name in cost.kinds})
+def _by_kind(found: Sequence[Case]) -> str:
     rows = []
-    for name in names:
+    for name in sorted({name for case in found for name in case.kinds}):
         row = [name]
-        for cost in found:
-            count, mean = cost.kinds.get(name, (0, 0.0))
-            row.append(f"{mean:.2f} ({count:,})" if count else "-")
+        for case in found:
+            count, seconds = case.kinds.get(name, (0, 0.0))
+            row.append(f"{seconds / count * 1e6:.2f} ({count:,})" if count else "-")
         rows.append(row)
-    heads = [f"{cost.apps:,}/{cost.workers:,}" for cost in found]
+    heads = [f"{case.size.apps:,}/{case.size.workers:,}" for case in found]
     return table(("", *heads), rows)

@@ -23,18 +23,26 @@ EVERYTHING = Nature(
         exits_early=0.01,
         ready_all_the_same=0.3,
         kills=0.002,
+        hangs=0.0005,
         impatient=0.1,
+        bad_code=0.3,
     ),
     rates=Rates(
         killed=1e-4,
         lost=1e-4,
         detached=1e-4,
+        disabled=1e-4,
+        restarted=2e-3,
+        stormed=2e-4,
+        reconfigured=1e-3,
         replaced=2e-4,
+        memory_sampled=0.05,
+        resized=0.05,
     ),
 )
 
 FULL = Size(apps=300, workers=2000, requests=200_000, checks=300)
-QUICK = Size(apps=100, workers=300, requests=20_000, checks=100)
+QUICK = Size(apps=100, workers=300, requests=10_000, checks=50)
 
 
 def faulty(seed: int, quick: bool) -> Iterator[str]:

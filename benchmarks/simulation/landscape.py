@@ -148,5 +148,5 @@ def app_limits(rank: int, share: float, workers: int) -> Limits:
         memory_limit=4 * MEMORY if rank % 9 == 7 else 0,
         hard_memory_limit=6 * MEMORY if rank % 9 == 7 else 0,
         restart_parallelism=max(1, floor // 10),
-        drain_time=5.0 if rank % 4 == 1 else 0.0,
+        drain_time=10.0 if rank % 4 == 1 else 0.0,
     )

@@ -7,7 +7,7 @@ work again, with nothing of the simulation around it.
 from __future__ import annotations
 
 from enum import IntEnum
-from time import perf_counter_ns
+from time import thread_time_ns
 from typing import TYPE_CHECKING, Any
 
 from passtwist.pool import Pool
@@ -79,21 +79,21 @@ def play(pool: Pool, record: Sequence[Call]) -> None:
 
 
 def timed(pool: Pool, record: Sequence[Call]) -> float:
-    """Seconds that *pool* takes for all of that."""
-    begun = perf_counter_ns()
+    """Seconds of CPU time that *pool* takes for all of that."""
+    begun = thread_time_ns()
     play(pool, record)
-    return (perf_counter_ns() - begun) / 1e9
+    return (thread_time_ns() - begun) / 1e9
 
 
 def timed_singly(pool: Pool, record: Sequence[Call]) -> dict[str, tuple[int, float]]:
-    """How many of each kind, and seconds for all of a kind.
+    """How many of each kind, and seconds of CPU time for all of a kind.
 
     Looking at the clock is part of each: for finding out where time goes, not
     for how much it is.
     """
     found: dict[str, list[int]] = {}
     ways = (pool.checkout, pool.end_session, pool.cancel, pool.handle)
-    take_actions, outbox, clock = pool.take_actions, pool.outbox, perf_counter_ns
+    take_actions, outbox, clock = pool.take_actions, pool.outbox, thread_time_ns
     for told, what, ticket, now in record:
         way: Any = ways[told]
         arguments = (what, now) if ticket is None else (what, ticket, now)

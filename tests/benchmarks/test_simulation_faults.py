@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
 from benchmarks.simulation.agenda import Agenda
 from benchmarks.simulation.faulty import EVERYTHING
-from benchmarks.simulation.landscape import Landscape, Size
+from benchmarks.simulation.landscape import Landscape, Size, pool_limits
 from benchmarks.simulation.ledger import CUT, SERVED, Ledger, WrongAnswer
-from benchmarks.simulation.nature import Nature, Rates
+from benchmarks.simulation.nature import Faults, Nature, Rates
 from benchmarks.simulation.recording import RecordedPool, play
 from benchmarks.simulation.traffic import Mixture, Popularity, source
 from passtwist.pool import Pool
@@ -52,7 +52,7 @@ def test_without_faults_every_request_is_served():
     assert landscape.world.notices["WorkerDied"] == 0
 
 
-@pytest.mark.parametrize("name", ["killed", "lost", "detached", "replaced"])
+@pytest.mark.parametrize("name", [each.name for each in fields(Rates)])
 def test_each_disturbance_alone_costs_nobody_an_answer(name):
     """Only deaths cut requests off, and only a removed app refuses any.
 
@@ -62,13 +62,49 @@ def test_each_disturbance_alone_costs_nobody_an_answer(name):
     nature = replace(CALM, rates=replace(Rates(), **{name: 0.02}))
     answers = Landscape(size, nature, seed=1).run().ledger.answers
     allowed = {"killed": {CUT}, "lost": {CUT}, "replaced": {"refused with 503"}}
+    allowed["memory_sampled"] = {CUT}  # hard_memory_limit
     assert answers.keys() - {SERVED, OVERDUE} <= allowed.get(name, set())
     assert answers.total() == size.requests
 
 
+def test_bad_code_of_a_deployment_costs_nobody_an_answer():
+    """What an app began with goes on serving; each of these keeps a worker."""
+    faults, rates = Faults(bad_code=1.0), Rates(restarted=0.05)
+    nature = replace(CALM, faults=faults, rates=rates)
+    size = Size(apps=3, workers=12, requests=2000, checks=200)
+    world = Landscape(size, nature, seed=1).run()
+    assert world.ledger.answers == {SERVED: size.requests}
+    assert world.notices["RestartFailed"] > 5
+    assert world.notices["RestartFinished"] == 0
+
+
+def test_good_code_of_a_deployment_serves_everywhere():
+    """Restarts that nothing disturbs all come to their end."""
+    nature = replace(CALM, rates=Rates(restarted=0.05))
+    size = Size(apps=3, workers=12, requests=2000, checks=200)
+    world = Landscape(size, nature, seed=1).run()
+    assert world.ledger.answers == {SERVED: size.requests}
+    assert world.notices["RestartFailed"] == 0
+    ends = ("RestartFinished", "RestartSuperseded")
+    began = world.notices["RestartBegan"]
+    # The last ones may be under way when the server is shut down.
+    assert 0 <= began - sum(world.notices[end] for end in ends) <= size.apps
+    assert world.notices["RestartFinished"] > 5
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_nobody_starves_when_there_are_many_more_apps_than_places(seed):
+    """Six apps for each place, which all of them need again and again."""
+    size = Size(apps=60, workers=10, requests=3000, load=0.5, checks=100)
+    ledger = Landscape(size, CALM, seed).run().ledger
+    assert set(ledger.answers) <= {SERVED, OVERDUE}
+    assert ledger.longest < 30
+
+
 def test_the_same_seed_gives_the_same_run_and_another_another():
     """To the last wait."""
-    runs = [Landscape(SMALL, EVERYTHING, seed) for seed in (5, 5, 6)]
+    size = replace(SMALL, checks=0)
+    runs = [Landscape(size, EVERYTHING, seed) for seed in (5, 5, 6)]
     for landscape in runs:
         landscape.run()
     first, again, other = map(outcome, runs)
@@ -97,9 +133,10 @@ def test_the_output_does_not_depend_on_hash_seeds():
 
 def test_a_record_makes_another_pool_do_the_same():
     """Played without the world around it, it leaves the same pool behind."""
-    landscape = Landscape(SMALL, EVERYTHING, 1, RecordedPool)
+    size = replace(SMALL, checks=0)
+    landscape = Landscape(size, EVERYTHING, 1, RecordedPool)
     landscape.run()
-    twin = Pool(landscape.pool.limits)
+    twin = Pool(pool_limits(SMALL))
     play(twin, landscape.pool.record)
     check(twin, landscape.world.agenda.now)
     assert twin.view() == landscape.pool.view()
