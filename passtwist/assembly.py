@@ -264,7 +264,7 @@ class Assembly:
     def admin(self) -> AdminServer:
         workers, server = self.driver.workers, self.server_orders
         report = MemoryReport(self.memory, self.status, self.spawn_server)
-        in_flight = InFlight(self.pool, workers, self._now)
+        in_flight = InFlight(self.pool, self.gateway.gates, workers, self._now)
         restarts = RestartOrders(self.restarts, self.pool, workers, self._now)
         orders = Orders(self.pool, workers, self.spawn_server, self.gateway.tell)
         pages = {

@@ -195,7 +195,9 @@ class Exchange:
         """Answer with an error; no app is concerned."""
         if refusal.close:
             self.keep_alive = self.client_closes = False
-        self._send_error(refusal.status, refusal.reason)
+        # What was short of (memory, disk, descriptors) may be there again soon.
+        extra = b"Retry-After: 1\r\n" if refusal.status == 503 else b""
+        self._send_error(refusal.status, refusal.reason, extra=extra)
 
     def session_began(self, session: ISession) -> None:
         """The pool has taken the request, and perhaps answered it already."""

@@ -73,7 +73,7 @@ class Gateway:
         return session
 
     def admit(self, session: Session) -> None:
-        """Route a session that a gate has held."""
+        """Route a session that a gate has held, or that no worker has begun."""
         now = self._now()
         try:
             worker = self.pool.checkout(session.app, session, now)
@@ -157,20 +157,15 @@ class Gateway:
             session.fail(
                 RequestFailure(
                     502,
-                    f"{session.attempts} workers died before they began the request",
+                    f"it was given to a worker {session.attempts} times, and none "
+                    "has begun it",
                 )
             )
             return
         self.retried += 1
         session.worker = session.worker_pid = 0
         session.started_at = 0.0
-        now = self._now()
-        worker = self.pool.checkout(session.app, session, now)
-        if worker is not None:
-            session.started_at = now
-            self.links[worker].run(session)
-        if self.pool.outbox:
-            self.follow()
+        self.admit(session)
 
     def link_lost(self, link: WorkerLink) -> None:
         """See `link.Owner`."""

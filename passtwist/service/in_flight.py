@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from passtwist.service.session import QUEUED, RETRYING
+from passtwist.service.session import HELD, QUEUED, RETRYING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from passtwist.model import WorkerId
     from passtwist.pool import Pool
+    from passtwist.service.gates import Gate
     from passtwist.service.running import RunningWorker
     from passtwist.service.session import Session
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 class InFlight:
     """All requests that wait or run.
 
+    :param gates: the gateway's.
     :param workers: the driver's.
     :param now: seconds on the gateway's clock.
     """
@@ -29,10 +31,12 @@ class InFlight:
     def __init__(
         self,
         pool: Pool,
+        gates: Mapping[str, Gate],
         workers: Mapping[WorkerId, RunningWorker],
         now: Callable[[], float],
     ) -> None:
         self._pool = pool
+        self._gates = gates
         self._workers = workers
         self._now = now
 
@@ -43,6 +47,9 @@ class InFlight:
         return {"requests": [_described(one, state, now) for one, state in found]}
 
     def _all(self) -> Iterator[tuple[Session, str]]:
+        for gate in self._gates.values():
+            for session in gate.held():
+                yield session, HELD
         for ticket in self._pool.waiting():
             session = cast("Session", ticket)
             yield session, RETRYING if session.attempts else QUEUED

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 # From its readiness until it has taken its connections, which takes a worker no
 # work: one that does not is stopped, or an app's thread keeps the interpreter.
 READY_WITHIN = 30.0  # seconds
+# A worker whose app closes descriptors that are not its own would keep us busy
+# with making connections for ever.
+MOST_LOSSES = 10  # for each connection that it may have
 
 
 class Owner(Protocol):
@@ -78,6 +81,8 @@ class WorkerLink:
         self._owed = 0  # places in the pool whose connection was lost
         self._closed = False
         self._is_condemned = False
+        self._losses = 0  # of connections in a row that carried nothing
+        self._requests_then = 0
         self._ready: Deferred[None] | None = None
         self._patience: IDelayedCall | None = None
 
@@ -212,7 +217,10 @@ class WorkerLink:
             self._owed += 1
         retry = session is not None and not self._settle(connection, session)
         if not (self._closed or self._is_condemned):
-            self._replace()
+            if self._is_in_vain(session is None or retry):
+                self._give_up("the worker closed its connections again and again")
+            else:
+                self._replace()
         if retry and session is not None:
             self._owner.not_begun(session)
 
@@ -227,10 +235,24 @@ class WorkerLink:
             self._open()
         except OSError:
             # Nobody listens any more: it is dead or dying.
-            self._closed = self.is_lost = True
-            self._owner.link_lost(self)
-            self._abandon_waiting()
-            self._fail_ready("the worker stopped listening")
+            self._give_up("the worker stopped listening")
+
+    def _give_up(self, reason: str) -> None:
+        self._closed = self.is_lost = True
+        self._owner.link_lost(self)
+        self._abandon_waiting()
+        self._fail_ready(reason)
+
+    def _is_in_vain(self, was_unused: bool) -> bool:
+        """Whether one connection more would be closed like those before.
+
+        :param was_unused: the one that was lost carried no request to the app.
+        """
+        if not was_unused or self.requests != self._requests_then:
+            self._losses = 0
+        self._requests_then = self.requests
+        self._losses += was_unused
+        return self._losses > MOST_LOSSES * self.worker.concurrency
 
     def _settle(self, connection: Connection, session: Session) -> bool:
         """Fail a session whose connection broke, unless it was not begun."""

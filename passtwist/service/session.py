@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from passtwist.model import WorkerId
 
 # The states of a request in flight.
+HELD = "held"  # waits for its app to be restarted
 QUEUED = "queued"  # waits for a worker
 RETRYING = "retrying"  # waits again: its worker was gone before it had begun
 CONNECTING = "connecting"  # has a worker, whose connection is not there yet

@@ -68,7 +68,12 @@ class TimeLimits:
 
     def start(self) -> None:
         """Begin to watch."""
-        self._timer = self._reactor.callLater(self._look(), self._again)
+        delay = AT_MOST
+        try:
+            delay = self._look()
+        finally:
+            # Whatever is wrong with one worker, the others are watched.
+            self._timer = self._reactor.callLater(delay, self._again)
 
     def stop(self) -> Deferred[None]:
         """Cease; fires at once."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import select
 import shutil
 import socket
 import tempfile
@@ -40,6 +41,7 @@ class Recorder:
 
     def __init__(self):
         self.calls = []
+        self.failures = []
 
     def answer(self, head, body):
         self.calls.append(("answer", head, body))
@@ -58,6 +60,7 @@ class Recorder:
 
     def fail(self, failure):
         self.calls.append(("fail", failure.status))
+        self.failures.append(failure)
 
     def whole(self):
         """The response put together, however it came."""
@@ -156,12 +159,21 @@ class Served:
         while not frames or not (frames[-1][1] & 1 or frames[-1][0] == 3):
             frames += self.reader.feed(self.socket.recv(65536))
         assert frames[0][0] == START
-        number, environ = decode_request_start(frames[0][2])
+        self.number, environ = decode_request_start(frames[0][2])
         if begin:
-            self.worker.scoreboard[slot_base(self.slot) + NUMBER] = number
+            self.note_begun()
         return environ, b"".join(
             payload for kind, _, payload in frames[1:] if kind == 2
         )
+
+    def note_begun(self):
+        """The app is called for the request that was read last."""
+        self.worker.scoreboard[slot_base(self.slot) + NUMBER] = self.number
+
+    def has_something(self):
+        """Whether there is something to be read."""
+        readable, _, _ = select.select([self.socket], [], [], 0)
+        return bool(readable)
 
     def send(self, data):
         self.socket.sendall(data)
@@ -194,3 +206,22 @@ def make_worker():
     for worker in workers:
         worker.close()
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+def make_world(reactor, make_worker):
+    """Make worlds (`world.World`); nothing of them is left at the end."""
+    # Here, because it builds on this module.
+    from .world import World
+
+    worlds = []
+
+    def make(**limits):
+        worlds.append(World(reactor, make_worker, **limits))
+        return worlds[-1]
+
+    yield make
+    for world in worlds:
+        world.driver.stop()
+    for reader in list(reactor.readers):
+        reader.close()
