@@ -37,10 +37,10 @@ class TestSmartWithoutFrameworkLayer(SpawnMethodConformance):
 
 
 class TestAuto(SpawnMethodConformance):
-    """An app that stands a fork is started by smart."""
+    """An app that stands a fork is forked; alone, from its own spawner only."""
 
     method = "auto"
     sample = "flask"
 
     def only_chooses(self, chosen):
-        return chosen == "smart"
+        return chosen == "smart-lv2"

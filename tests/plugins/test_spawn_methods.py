@@ -38,6 +38,10 @@ NO_DJANGO = (
     "no django that other apps could share was found for this app's interpreter, so "
     "smart is smart-lv2"
 )
+ALONE = (
+    "no other app has used this django yet, so a framework spawner would save "
+    "nothing, and smart is smart-lv2"
+)
 FOUND = (
     Finding("random:numpy", "numpy's random state is copied", WARNING),
     Finding("thread:sentry", "thread sentry runs", UNSAFE, "/srv/shop/log.py:3"),
@@ -93,7 +97,7 @@ def outcome(deferred: Deferred[object]) -> list[object]:
         (Smart(), DJANGO, "smart", ("framework", "app"), ""),
         (Smart(), PLAIN, "smart-lv2", ("app",), NO_LAYER),
         (Smart(), LONELY, "smart-lv2", ("app",), NO_DJANGO),
-        (Auto(), DJANGO, "smart", ("framework", "app"), ""),
+        (Auto(), DJANGO, "smart-lv2", ("app",), ALONE),
         (Auto(), PLAIN, "smart-lv2", ("app",), NO_LAYER),
     ],
 )
@@ -108,6 +112,40 @@ def test_a_method_chooses_a_route(method, app, in_effect, route, reason):
     toolkit.spawns[0].callback(worker)
     assert ended == [worker]
     assert (spawner.method, spawner.reason) == (in_effect, reason)
+
+
+def test_auto_has_a_framework_spawner_made_for_a_second_app():
+    """The first goes on as it began, its next generation joins the others."""
+    toolkit = Toolkit()
+
+    def spawner(name, **changes):
+        return Auto().create_spawner(replace(DJANGO, name=name, **changes), toolkit)
+
+    first, again = spawner("one"), spawner("one")
+    assert (first.method, first.reason) == ("smart-lv2", ALONE)
+    assert again.method == "smart-lv2", "another generation is no other app"
+    other = spawner("two", framework_key=("ann", "/other", "django"))
+    assert other.method == "smart-lv2"
+    second = spawner("three")
+    assert (second.method, second.reason) == ("smart", "")
+    assert (first.method, spawner("one").method) == ("smart-lv2", "smart")
+    outcome(first.spawn(REQUEST))
+    outcome(second.spawn(REQUEST))
+    assert toolkit.routes() == [("app",), ("framework", "app")]
+
+
+@pytest.mark.parametrize(
+    ("method", "in_effect"),
+    [(Smart(), "smart"), (SmartLv2(), "smart-lv2"), (Conservative(), "smart-lv2")],
+)
+def test_auto_shares_with_any_app_that_has_a_framework_spawner(method, in_effect):
+    """Until that app is gone."""
+    toolkit = Toolkit()
+    spawner = method.create_spawner(replace(DJANGO, name="other"), toolkit)
+    assert Auto().create_spawner(DJANGO, toolkit).method == in_effect
+    spawner.stop()
+    assert Auto().create_spawner(DJANGO, toolkit).method == "smart-lv2"
+    assert Auto().create_spawner(DJANGO, Toolkit()).method == "smart-lv2"
 
 
 @pytest.mark.parametrize("method", [Conservative(), Smart(), SmartLv2(), Auto()])
@@ -147,7 +185,7 @@ def test_auto_falls_back_to_conservative():
     toolkit = Toolkit()
     spawner = Auto().create_spawner(DJANGO, toolkit)
     first, second = outcome(spawner.spawn(REQUEST)), outcome(spawner.spawn(REQUEST))
-    assert toolkit.routes() == [("framework", "app")] * 2
+    assert toolkit.routes() == [("app",)] * 2
     with capturedLogs() as logs:
         toolkit.spawns[0].errback(unsafe())
         toolkit.spawns[1].errback(unsafe())
@@ -167,8 +205,8 @@ def test_auto_falls_back_to_conservative():
     assert toolkit.routes() == [()]
     spawner.stop()
     outcome(spawner.spawn(REQUEST))
-    assert toolkit.routes() == [RETIRE, ("framework", "app")]
-    assert (spawner.method, spawner.reason) == ("smart", "")
+    assert toolkit.routes() == [RETIRE, ("app",)]
+    assert (spawner.method, spawner.reason) == ("smart-lv2", ALONE)
 
 
 @pytest.mark.parametrize(
@@ -198,8 +236,8 @@ def test_auto_passes_other_failures_on(error):
     ended = outcome(spawner.spawn(REQUEST))
     toolkit.spawns[0].errback(Failure(error))
     assert ended == [error]
-    assert toolkit.routes() == [("framework", "app")]
-    assert (spawner.method, spawner.reason) == ("smart", "")
+    assert toolkit.routes() == [("app",)]
+    assert (spawner.method, spawner.reason) == ("smart-lv2", ALONE)
 
 
 def test_cancelling_reaches_the_spawn_under_way():
@@ -247,5 +285,5 @@ def test_a_toolkit_that_fails_at_once():
     toolkit = Failing()
     with capturedLogs() as logs:
         outcome(Auto().create_spawner(DJANGO, toolkit).spawn(REQUEST))
-    assert toolkit.routes() == [("framework", "app"), RETIRE, ()]
+    assert toolkit.routes() == [("app",), RETIRE, ()]
     assert len(logs) == 1

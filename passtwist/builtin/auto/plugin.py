@@ -12,7 +12,7 @@ from zope.interface import implementer
 
 from passtwist.api.hookspecs import hookimpl
 from passtwist.api.interfaces import ISpawner, ISpawnMethod, ISpawnToolkit
-from passtwist.api.spawners import conservative_spawner, smart_spawner
+from passtwist.api.spawners import conservative_spawner, frugal_spawner
 from passtwist.errors import SpawnError
 from passtwist.model import UNSAFE, UNSAFE_FORK, Finding
 
@@ -29,7 +29,9 @@ _log = Logger()
 
 @implementer(ISpawner)
 class AutoSpawner:
-    """Smart; conservative from the first finding of the fork-safety audit on.
+    """Smart, with a framework spawner once a second app can use it too.
+
+    Conservative from the first finding of the fork-safety audit on.
 
     What was found once is not looked for again with each spawn: loading the
     app only to find it out would double every spawn's cost.
@@ -38,7 +40,7 @@ class AutoSpawner:
     def __init__(self, app: AppSpec, toolkit: ISpawnToolkit) -> None:
         self._app = app
         self._toolkit = toolkit
-        self._smart: RouteSpawner = smart_spawner(app, toolkit)
+        self._smart: RouteSpawner = frugal_spawner(app, toolkit)
         self._conservative: RouteSpawner | None = None
 
     @property
