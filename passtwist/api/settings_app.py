@@ -153,7 +153,6 @@ class AppSettings:
         Integer(0, 1_000_000_000),
         0,
         "a worker leaves after so many requests; 0: never",
-        effective=False,
         live=True,
     )
     max_request_time: float = setting(

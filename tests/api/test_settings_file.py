@@ -285,12 +285,12 @@ def test_keys_of_later_versions_are_accepted_with_a_warning(load):
     settings = load(
         '[server]\nbody_grace = "5s"\n'
         + APP
-        + 'memory_limit = "300MiB"\nmax_requests = 1000\nmax_request_time = "0s"'
+        + 'buffer_requests = false\nstatic = { "/s/" = "s/" }\nmax_requests = 9'
     )
     assert settings.warnings() == (
         "[server]: body_grace: accepted, but has no effect in this version",
-        '[[app]] "site": max_requests: accepted, but has no effect in this version',
-        '[[app]] "site": memory_limit: accepted, but has no effect in this version',
+        '[[app]] "site": buffer_requests: accepted, but has no effect in this version',
+        '[[app]] "site": static: accepted, but has no effect in this version',
     )
 
 
