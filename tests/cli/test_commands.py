@@ -168,8 +168,10 @@ def test_explain_shows_what_was_found_and_why(run, tmp_path):
         f"interpreter:   {sys.executable}",
         "                 (there is no .venv or venv in the app's folder, so our own)",
         "spawn method:  smart-lv2",
-        "                 (auto was asked for; no other app has used this flask yet, so "
-        "a framework spawner would save nothing, and smart is smart-lv2)",
+        (
+            "                 (auto was asked for; no other app has used this flask "
+            "yet, so a framework spawner would save nothing, and smart is smart-lv2)"
+        ),
         "environment:   development",
         "                 (sets FLASK_DEBUG, PASSENGER_APP_ENV, WSGI_ENV)",
     ]
