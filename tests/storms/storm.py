@@ -97,6 +97,46 @@ class Storm:
             found.append(Begun(method, name, int(pid), int(version)))
         return found
 
+    def over(self) -> Record:
+        """Let the last answers come, and say what came of it."""
+        self.crowd.leave()
+        tally = self.crowd.tally
+        journal = self.journal()
+        times = Counter(line.name for line in journal)
+        by = {line.name: line.pid for line in journal}
+        # A worker may be killed when it has said that it begins, to the controller by
+        # the scoreboard, and before the app has written it down.
+        inside = {
+            name
+            for name, what in tally.failed.items()
+            if what == "502" and (name not in by or by[name] in self.killed)
+        }
+        most = self.threads * len(self.killed)
+        if len(inside) > most:
+            inside.clear()
+        return Record(
+            tally=tally,
+            inside=len(inside),
+            unexplained={
+                name: what for name, what in tally.failed.items() if name not in inside
+            },
+            repeated=[
+                name
+                for name, count in times.items()
+                if count > 1 and name not in tally.asked_again
+            ],
+            lost=[
+                name
+                for name, what in tally.orders.items()
+                if what == "200" and name not in times
+            ],
+            workers=len(set(by.values())),
+            recycled=self.server.log().count(" is replaced: it has answered "),
+            kills=Counter(self.killed.values()),
+            seconds=time.monotonic() - self.begun_at,
+            timeline=self.timeline,
+        )
+
 
 @dataclass
 class Record:
@@ -109,6 +149,7 @@ class Record:
         their client has asked once.
     :ivar lost: POST requests that were answered but that no worker has begun.
     :ivar workers: how many processes have begun a request.
+    :ivar recycled: how many had answered as many as one may.
     :ivar kills: how many of each kind were killed.
     """
 
@@ -118,6 +159,7 @@ class Record:
     repeated: list[str]
     lost: list[str]
     workers: int
+    recycled: int
     kills: Counter[str]
     seconds: float
     timeline: list[tuple[float, str]]
@@ -148,7 +190,8 @@ class Record:
             f"{len(tally.orders)} of them POST; answered: {versions}"
         )
         lines.append(
-            f"{self.workers} workers have begun requests; killed: {kills or 'none'}; "
+            f"{self.workers} workers have begun requests, {self.recycled} of them were "
+            f"recycled; killed: {kills or 'none'}; "
             f"{self.inside} requests were in killed workers; "
             f"{tally.goodbyes} connections closed with notice"
         )
@@ -194,42 +237,3 @@ def serving(
                 random.Random(seed),
                 threads,
             )
-
-
-def record_of(storm: Storm) -> Record:
-    """What came of it, once its crowd has gone."""
-    tally = storm.crowd.tally
-    journal = storm.journal()
-    times = Counter(line.name for line in journal)
-    by = {line.name: line.pid for line in journal}
-    # A worker may be killed when it has said that it begins, to the controller by
-    # the scoreboard, and before the app has written it down.
-    inside = {
-        name
-        for name, what in tally.failed.items()
-        if what == "502" and (name not in by or by[name] in storm.killed)
-    }
-    most = storm.threads * len(storm.killed)
-    if len(inside) > most:
-        inside.clear()
-    return Record(
-        tally=tally,
-        inside=len(inside),
-        unexplained={
-            name: what for name, what in tally.failed.items() if name not in inside
-        },
-        repeated=[
-            name
-            for name, count in times.items()
-            if count > 1 and name not in tally.asked_again
-        ],
-        lost=[
-            name
-            for name, what in tally.orders.items()
-            if what == "200" and name not in times
-        ],
-        workers=len(set(by.values())),
-        kills=Counter(storm.killed.values()),
-        seconds=time.monotonic() - storm.begun_at,
-        timeline=storm.timeline,
-    )

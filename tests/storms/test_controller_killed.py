@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from passtwist.testing.waiting import wait_until
-from tests.storms.storm import ROUTES, record_of, serving
+from tests.storms.storm import ROUTES, serving
 
 DEAD_WITHIN = 5.0  # seconds: DESIGN, lifelines
 
@@ -34,8 +34,7 @@ def test_nothing_is_left_of_a_server_whose_controller_is_killed_under_load(
         assert listening_below(storm.server.runtime_dir) == []
         with pytest.raises(ConnectionRefusedError):
             storm.server.connect()
-        storm.crowd.leave()
-        record = record_of(storm)
+        record = storm.over()
         storm.server.start()
         name = "/?name=again&size=0&wait=0"
         assert storm.server.get(name).text.startswith("again 1 ")

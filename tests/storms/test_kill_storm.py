@@ -6,7 +6,7 @@ import pytest
 
 from tests.storms.killing import kill_on
 from tests.storms.sizes import SIZE
-from tests.storms.storm import NAME, ROUTES, record_of, serving
+from tests.storms.storm import NAME, ROUTES, serving
 
 pytestmark = pytest.mark.timeout(SIZE.timeout)
 
@@ -35,10 +35,10 @@ def test_a_kill_fails_only_the_requests_that_are_in_the_worker(
         failed = len(storm.crowd.tally.failed)
         storm.wait_for_requests(storm.crowd.tally.requests + 200)
         afterwards = len(storm.crowd.tally.failed) - failed
-    record = record_of(storm)
-    print(record)
-    assert record.faults() == {}
-    assert set(record.tally.failures) <= {"502"}
-    assert record.kills["worker"] > 0
-    assert record.kills["manager"] > 0
-    assert afterwards == 0
+        record = storm.over()
+        print(record)
+        assert record.faults() == {}
+        assert set(record.tally.failures) <= {"502"}
+        assert record.kills["worker"] > 0
+        assert record.kills["manager"] > 0
+        assert afterwards == 0
