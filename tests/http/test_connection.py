@@ -495,6 +495,7 @@ def test_a_body_without_room_on_disk_is_503(bench):
     bench.configure(config=config, body_memory=10)
     data = bench.connect().send(post(b"x" * 20))
     assert data.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+    assert b"\r\nRetry-After: 1\r\n" in data
     assert bench.pool.sessions == []
 
 
