@@ -126,9 +126,13 @@ class PlayedWorker:
         connection.sendall(encode_ready(slot))
         return Served(connection, slot, self)
 
-    def tell_stacks(self, text="Thread 0x1:"):
-        """Who asked for stacks gets them."""
-        self._stacks.pop(0).callback(text)
+    def tell_stacks(self, stacks="Thread 0x1:"):
+        """Who asked for stacks gets them, or the exception."""
+        asked = self._stacks.pop(0)
+        if isinstance(stacks, Exception):
+            asked.errback(stacks)
+        else:
+            asked.callback(stacks)
 
     def exit(self, status=None):
         """The process ends: everything closes, then its exit is seen."""
