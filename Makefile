@@ -21,7 +21,7 @@ SITE := examples/django_site
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--default-user root)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint docs-check bench bench-quick bench-peers clean
+.PHONY: help serve test storm lint docs-check bench bench-quick bench-peers clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,9 @@ serve: $(BIN)/ready-to-serve ## serve the three example sites (PORT=8080)
 
 test: $(BIN)/ready-to-test ## run all tests (TESTS=tests/pool ARGS='-k queue')
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS) $(TESTS)
+
+storm: $(BIN)/ready-to-test ## restart, break and kill under load, ten minutes (ARGS='-k smart-1')
+	PASSTWIST_STORM=full $(BIN)/python -m pytest -s $(ARGS) tests/storms
 
 lint: $(BIN)/ready-to-test ## ruff and mypy
 	$(BIN)/ruff check .
