@@ -31,6 +31,7 @@ from passtwist.service.memory_limits import MemoryLimits
 from passtwist.service.memory_report import MemoryReport
 from passtwist.service.orders import Orders
 from passtwist.service.parts import Parts
+from passtwist.service.policing import Policing
 from passtwist.service.reload import Makers, Reload
 from passtwist.service.restart_orders import RestartOrders
 from passtwist.service.restarts import Restarts
@@ -182,7 +183,9 @@ class Assembly:
 
     @cached_property
     def gateway(self) -> Gateway:
-        gateway = Gateway(self.pool, self._now, self.driver.perform)
+        policy = self._registry.pool_policy
+        checkout = Policing(policy, self.pool, self._now).checkout if policy else None
+        gateway = Gateway(self.pool, self._now, self.driver.perform, checkout)
         self.driver.gateway = gateway
         return gateway
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from passtwist.service.gates import Gate
     from passtwist.service.link import WorkerLink
 
+    Checkout = Callable[[str, Session, float], WorkerId | None]
+
 # A request that no worker has begun goes to another one at most this often
 # (DESIGN section 4).
 MAX_ATTEMPTS = 3
@@ -37,6 +39,7 @@ class Gateway:
 
     :param now: seconds on a monotonic clock.
     :param perform: does what the pool wants done, apart from sessions.
+    :param checkout: in place of the pool's, when somebody else has a say in it.
     :ivar links: the workers that take sessions.
     :ivar numbers: of sessions, each once.
     :ivar gates: what is before the pool, for the apps where something is.
@@ -47,6 +50,7 @@ class Gateway:
         pool: Pool,
         now: Callable[[], float],
         perform: Callable[[Action], None],
+        checkout: Checkout | None = None,
     ) -> None:
         self.pool = pool
         self.links: dict[WorkerId, WorkerLink] = {}
@@ -54,6 +58,7 @@ class Gateway:
         self.retried = 0
         self._now = now
         self._perform = perform
+        self._checkout: Checkout = checkout or pool.checkout
         self.numbers = itertools.count(1)
         self._to_do: deque[Action] = deque()
         self._performing = False
@@ -64,7 +69,7 @@ class Gateway:
         session = Session(self, app, next(self.numbers), request, responder, now)
         if self.gates and self._is_held(session):
             return session
-        worker = self.pool.checkout(app, session, now)
+        worker = self._checkout(app, session, now)
         if worker is not None:
             session.started_at = now
             self.links[worker].run(session)
@@ -76,7 +81,7 @@ class Gateway:
         """Route a session that a gate has held, or that no worker has begun."""
         now = self._now()
         try:
-            worker = self.pool.checkout(session.app, session, now)
+            worker = self._checkout(session.app, session, now)
         except KeyError:
             session.fail(RequestFailure(503, "the app is not there any more", 1))
             return

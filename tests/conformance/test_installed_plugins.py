@@ -18,7 +18,7 @@ from passtwist.testing.server import TWISTD, RunningServer
 from tests.conformance.environments import Environment, run
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
-NAMES = ("passtwist-bottle", "passtwist-exec")
+NAMES = ("passtwist-bottle", "passtwist-exec", "passtwist-sticky")
 
 GUESTBOOK = """
 from bottle import request, route, run, template
@@ -58,7 +58,7 @@ def sources(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def environment(sources, tmp_path_factory) -> Environment:
-    """A virtual environment with both plugins."""
+    """A virtual environment with all of them."""
     environment = Environment.make(tmp_path_factory.mktemp("with_plugins"))
     for name in NAMES:
         environment.install(sources / name)
@@ -92,6 +92,7 @@ def test_list_plugins_names_them_with_distribution_and_version(environment):
     rows = [tuple(re.split(r"  +", line)[:3]) for line in shown.splitlines()]
     assert ("framework", "bottle", "passtwist-bottle 0.1.0") in rows
     assert ("spawn method", "exec", "passtwist-exec 0.1.0") in rows
+    assert ("pool policy", "sticky", "passtwist-sticky 0.1.0") in rows
 
 
 def test_a_blocked_plugin_is_not_there(environment):
