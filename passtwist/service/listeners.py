@@ -5,43 +5,22 @@ Runs in: the controller.
 
 from __future__ import annotations
 
-import select
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from twisted.internet import tcp
-from twisted.internet.defer import DeferredList, maybeDeferred
+from twisted.internet.defer import DeferredList
 from twisted.internet.endpoints import serverFromString
-from twisted.logger import Logger
 
 from passtwist.errors import StartupError
+from passtwist.service.listener import Listener
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from twisted.internet.defer import Deferred
-    from twisted.internet.interfaces import IListeningPort
-    from twisted.python.failure import Failure
+    from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 
     from passtwist.api.interfaces import IDoor
     from passtwist.api.reactors import Reactor
-
-# Between two clients that come in a queue may be empty for a moment only; who
-# keeps it filled must not keep the port open.
-_LAST_LOOKS = 100
-
-
-@dataclass(frozen=True)
-class Listener:
-    """One endpoint that is listened on.
-
-    :ivar description: as in the setting ``listen``.
-    :ivar door: the factory of its connections.
-    """
-
-    description: str
-    port: IListeningPort
-    door: IDoor
 
 
 class Listeners:
@@ -49,25 +28,26 @@ class Listeners:
 
     :param listen: as Twisted's `serverFromString` takes them.
     :param open_door: makes the factory for another port.
+    :param parse: finds the endpoint that a string describes.
     """
-
-    log = Logger(namespace="passtwist.service")
 
     def __init__(
         self,
         reactor: Reactor,
         listen: Sequence[str],
         open_door: Callable[[], IDoor],
+        parse: Callable[[Reactor, str], IStreamServerEndpoint] = serverFromString,
     ) -> None:
         self._reactor = reactor
         self._listen = tuple(listen)
         self._open_door = open_door
+        self._parse = parse
         self._listeners: list[Listener] = []
 
     @property
-    def ports(self) -> Sequence[IListeningPort]:
-        """All that are bound."""
-        return [one.port for one in self._listeners]
+    def are_bound(self) -> bool:
+        """Whether `bind` has been called, and not yet `close`."""
+        return bool(self._listeners)
 
     def bind(self) -> None:
         """Listen on those that the settings named at the start.
@@ -111,62 +91,23 @@ class Listeners:
 
     def close_all(self, listeners: Iterable[Listener]) -> Deferred[None]:
         """Close these ports, and let their connections end."""
-        closing: list[Deferred[Any]] = []
-        for one in listeners:
-            if isinstance(one.port, tcp.Port):
-                # Twisted closes a port at the end of this turn of the reactor,
-                # and this comes just before.
-                self._reactor.callLater(0, _accept_rest, one.port)
-            closed = maybeDeferred(one.port.stopListening)
-            closed.addErrback(self._not_closed, one.description)
-            closed.addCallback(_close_door, one.door)
-            closing.append(closed)
+        closing = [one.close() for one in listeners]
         return DeferredList(closing).addCallback(lambda _: None)
 
     def addresses(self) -> list[str]:
         """Where people can reach us, for the log."""
-        return [address_of(one.port) for one in self._listeners]
+        ports = [one.port for one in self._listeners]
+        return [address_of(port) for port in ports if port is not None]
 
     def _listen_on(self, description: str) -> Listener:
         try:
-            endpoint = serverFromString(self._reactor, description)
+            endpoint = self._parse(self._reactor, description)
         except Exception as error:
             # Whatever a plugin's parser, or the one of a certificate, raises.
             raise StartupError(
                 f"can't listen on {description}: not an endpoint: {error}"
             ) from error
-        door = self._open_door()
-        ports: list[IListeningPort] = []
-        failures: list[Failure] = []
-        endpoint.listen(door).addCallbacks(ports.append, failures.append)
-        if failures:
-            door.close()
-            cause = failures[0].value
-            raise StartupError(f"can't listen on {description}: {cause}") from cause
-        return Listener(description, ports[0], door)
-
-    def _not_closed(self, failure: Failure, description: str) -> None:
-        self.log.warn(
-            "closing {listener}: {error}",
-            listener=description,
-            error=failure.getErrorMessage(),
-        )
-
-
-def _close_door(_: object, door: IDoor) -> None:
-    door.close()
-
-
-def _accept_rest(port: tcp.Port) -> None:
-    """Take in who is connected already: closing the port would reset them."""
-    if not port.connected:
-        return
-    queue = select.poll()
-    queue.register(port.fileno(), select.POLLIN)
-    for _ in range(_LAST_LOOKS):
-        if not queue.poll(0):
-            return
-        port.doRead()
+        return Listener(self._reactor, description, endpoint, self._open_door())
 
 
 def address_of(port: IListeningPort) -> str:

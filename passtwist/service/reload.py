@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from passtwist.pool import PoolLimits
     from passtwist.service.apps import App
     from passtwist.service.draining import Draining
-    from passtwist.service.listeners import Listener
+    from passtwist.service.listener import Listener
     from passtwist.service.parts import IsLog, Parts
 
 

@@ -11,6 +11,7 @@ what runs is finished, workers leave, the spawn server ends.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import os
 import sys
@@ -66,7 +67,7 @@ class PasstwistService(Service):
 
     def startService(self) -> None:
         """Start everything else."""
-        if not self.parts.listeners.ports:
+        if not self.parts.listeners.are_bound:
             self.privilegedStartService()
         super().startService()  # type: ignore[no-untyped-call]  # Twisted has no types
         self._or_exit(self._start)
@@ -175,8 +176,9 @@ class PasstwistService(Service):
 
     def _exit(self) -> None:
         if self.exit_status:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            for stream in (sys.stdout, sys.stderr):
+                with contextlib.suppress(OSError, ValueError):  # nobody reads it
+                    stream.flush()
             os._exit(self.exit_status)
 
     def _dump(self) -> None:
