@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from passtwist.api.settings_app import AppSettings
 from passtwist.api.settings_changes import Changes, compare
+from passtwist.api.settings_declare import declarations
 
 BOTH = """
 [server]
@@ -65,6 +67,9 @@ APP_CHANGES = [
     ('hard_memory_limit = "1GiB"', ("hard_memory_limit",), ()),
     ('restart_dir = "run"', ("restart_dir",), ()),
     ("restart_parallelism = 3", ("restart_parallelism",), ()),
+    ('drain_time = "3s"', ("drain_time",), ()),
+    ("buffer_requests = false", ("buffer_requests",), ()),
+    ('static = { "/s/" = "s" }', ("static",), ()),
     ('health_check = "/healthz"', ("health_check",), ()),
     ('base_uri = "/shop"', ("base_uri",), ("base_uri",)),
     ('framework = "flask"', ("framework",), ("framework",)),
@@ -85,6 +90,13 @@ APP_CHANGES = [
     ('log_file = "log"', ("log_file",), ("log_file",)),
     ("threads = 4\nmin_instances = 3", ("min_instances", "threads"), ("threads",)),
 ]
+
+
+def test_it_was_decided_for_every_key_of_an_app():
+    """Whoever adds one has to say whether its processes must be replaced for it."""
+    elsewhere = {"name", "root", "hosts", "user", "group"}
+    keys = {key for _, keys, _ in APP_CHANGES for key in keys}
+    assert keys | elsewhere == {one.key for one in declarations(AppSettings)}
 
 
 @pytest.mark.parametrize(("line", "keys", "renewing"), APP_CHANGES)
@@ -141,10 +153,11 @@ def test_what_a_running_server_can_not_change_is_told_with_the_remedy(
     changes, line, key, was, wanted
 ):
     found = changes(RUNTIME, line if key == "runtime_dir" else f"{RUNTIME}\n{line}")
-    assert found.fixed == (
-        (f"[server]: {key}: can't be changed from {was} to {wanted} while the server "
-        "runs; restart the server, or write what it was"),
+    sentence = (
+        f"[server]: {key}: can't be changed from {was} to {wanted} while the server "
+        "runs; restart the server, or write what it was"
     )
+    assert found.fixed == (sentence,)
 
 
 @pytest.mark.parametrize(
