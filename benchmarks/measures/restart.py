@@ -61,7 +61,6 @@ def restarted(running: Running) -> dict[str, float]:
 
     :raises Failed: old workers still answered after `DEADLINE` seconds.
     :raises HasNone: it has no restart.
-    :raises NotYet: ours has none yet.
     """
     old = running.workers()
     with EchoLoad(running, CLIENTS) as load:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from benchmarks.servers.base import NotYet, Server, Setup, program
+from benchmarks.servers.base import Server, Setup, program
+from benchmarks.servers.running import Failed
 
 if TYPE_CHECKING:
     from benchmarks.servers.running import Running
+
+RESTART_WITHIN = 30.0  # seconds
 
 
 class Passtwist(Server):
@@ -53,4 +57,19 @@ class Passtwist(Server):
         ]
 
     def restart(self, running: Running) -> None:
-        raise NotYet("rolling restarts")
+        """`passtwist restart`, which waits until only new code serves.
+
+        :raises Failed: it did not.
+        """
+        runtime_dir = f"--runtime-dir={running.setup.folder / 'run'}"
+        done = subprocess.run(
+            [program("passtwist"), "restart", "--all", "--wait", runtime_dir],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=RESTART_WITHIN,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise Failed(f"passtwist restart: {done.stdout.strip()}")

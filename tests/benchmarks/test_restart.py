@@ -109,14 +109,18 @@ def test_the_longest_gap_is_between_right_answers(answers):
 
 
 def test_a_restart_is_over_when_only_new_workers_answer(tmp_path):
-    bench = Bench([Gunicorn("gthread")], quick=True, folder=tmp_path)
+    bench = Bench([Gunicorn("gthread"), Passtwist()], quick=True, folder=tmp_path)
     Restart().take(bench)
-    (sample,) = bench.results.samples
-    assert set(sample.values) == {column.key for column in Restart.columns}
-    assert sample.values["wrong"] == 0
-    assert sample.values["seconds"] > 0
-    assert sample.values["gap"] > 0
-    assert sample.values["failed"] < sample.values["requests"]
+    assert bench.results.absences == []
+    found = {sample.server: sample.values for sample in bench.results.samples}
+    assert set(found) == {"gunicorn gthread", "passtwist smart"}
+    for values in found.values():
+        assert set(values) == {column.key for column in Restart.columns}
+        assert values["wrong"] == 0
+        assert values["seconds"] > 0
+        assert values["gap"] > 0
+        assert values["failed"] < values["requests"]
+    assert found["passtwist smart"]["failed"] == 0
 
 
 def test_who_can_t_restart_is_recorded_with_the_reason(tmp_path):
