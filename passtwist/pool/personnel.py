@@ -97,7 +97,8 @@ class Personnel:
         self._restarts.became_ready(worker, now)
         if was_extra:
             self._staffing.replacing.relieve(worker, now)
-        self._restarts.conclude(group, now)
+        if group.renewal.restart is not None:
+            self._restarts.conclude(group, now)
         self._upkeep.worker_ready(group)
         self._put_to_work(group, worker, now)
         self._staffing.settle(group, now)

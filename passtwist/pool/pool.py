@@ -143,9 +143,10 @@ class Pool:
         group = self._groups[app]
         if group.dormant and not self._wake(group, ticket, now):
             return None
-        worker = None if preferred is None else group.with_room(preferred)
-        if worker is None:
+        if preferred is None:
             worker = group.router.take()
+        else:
+            worker = group.with_room(preferred) or group.router.take()
         if worker is None:
             self._wait(group, ticket, now)
             return None
@@ -168,8 +169,8 @@ class Pool:
         group = ended.group
         if not ended.sessions:
             next_worker_state(ended.id, ended.state, _LAST_SESSION_ENDED)
-        ended.requests += 1
-        if ended.requests >= ended.notable_at and self._ends_for_good(ended, now):
+        requests = ended.requests = ended.requests + 1
+        if requests >= ended.notable_at and self._ends_for_good(ended, now):
             return None
         queue = group.queue
         # Going idle is way enough; this is about workers that have more to do.

@@ -50,6 +50,8 @@ class Recycling:
 
     def served_enough(self, worker: Worker, now: float) -> None:
         """A live worker has done with its last request but those to come."""
+        if not worker.group.limits.max_requests:
+            return
         self._wear(worker, f"it has answered {worker.requests} requests")
         # Before the session ends: so far nobody has gone idle, or can take
         # the place of anybody.

@@ -70,10 +70,6 @@ class Renewal:
         self.extras: dict[int, Worker] = {}
 
     @property
-    def is_under_way(self) -> bool:
-        return self.restart is not None or bool(self.due or self.extras)
-
-    @property
     def awaits_proof(self) -> bool:
         """Whether the code of the generation that is coming may be bad."""
         return self.restart is not None and not self.restart.switched

@@ -27,6 +27,7 @@ class Replacing:
     """Keeps as many extras under way as there should be.
 
     :ivar waiting: apps that want one more extra than there is room for.
+    :ivar touched: apps in which something changed that may matter here.
     """
 
     restarts: Restarts
@@ -36,16 +37,16 @@ class Replacing:
         self._staffing = staffing
         self._outbox = outbox
         # Ordered, so that the same events have the same consequences.
-        self._touched: OrderedDict[Group, None] = OrderedDict()
+        self.touched: OrderedDict[Group, None] = OrderedDict()
 
     def touch(self, group: Group) -> None:
-        """Something changed that may matter here; see `settle`."""
-        self._touched[group] = None
+        """Look at *group* when all is settled."""
+        self.touched[group] = None
 
     def settle(self, now: float) -> None:
         """Start and end extras as the changes since the last time ask for."""
-        while self._touched:
-            group, _ = self._touched.popitem(last=False)
+        while self.touched:
+            group, _ = self.touched.popitem(last=False)
             self._advance(group, now)
         while self.waiting and self._staffing.capacity.may_replace:
             group, _ = self.waiting.popitem(last=False)

@@ -116,7 +116,8 @@ class Restarts:
         """A worker passed all checks; it is counted already."""
         group = worker.group
         renewal = group.renewal
-        renewal.proven = max(renewal.proven, worker.generation)
+        if worker.generation > renewal.proven:
+            renewal.proven = worker.generation
         restart = renewal.restart
         if restart is None or restart.switched:
             return

@@ -76,7 +76,8 @@ class Staffing:
         And what others lack, for something may have made room for them.
         """
         self.line.place(group, group.need(now), now)
-        if group.renewal.is_under_way:
+        renewal = group.renewal
+        if renewal.due or renewal.restart is not None:
             self.replacing.touch(group)
         self.share(now)
 
@@ -95,7 +96,8 @@ class Staffing:
         matter there.
         """
         self._give_room(now)
-        self.replacing.settle(now)
+        if self.replacing.touched or self.replacing.waiting:
+            self.replacing.settle(now)
 
     def _give_room(self, now: float) -> None:
         """If the first in line can't have room then nobody behind it can.
@@ -222,7 +224,15 @@ class Staffing:
         group.idle[worker.id] = worker
         if group not in self.idle.listed:
             self.idle.enlist(group)
-        self._enlist_surplus(group, now)
+        surplus = group.live + group.starting > group.floor
+        if group.keeps_spares:
+            if surplus and group not in self.keepers.listed:
+                self.keepers.enlist(group)
+            if surplus and len(group.idle) > group.limits.spare_workers:
+                self._upkeep.arm(group, now)
+        elif surplus and group not in self.surplus.listed:
+            self.surplus.enlist(group)
+            self._arm_retirement(now)
         if self.closing:
             self.dismiss(worker, CLOSING, now)
             self.share(now)
@@ -233,21 +243,11 @@ class Staffing:
         """As for one that became idle, for those that are idle already."""
         if not group.idle:
             return
-        if group not in self.idle.listed:
-            self.idle.enlist(group)
-        self._enlist_surplus(group, now)
+        surplus = self.keepers if group.keeps_spares else self.surplus
+        for listing in (self.idle, surplus):
+            if group not in listing.listed:
+                listing.enlist(group)
         self._arm_retirement(now)
-
-    def _enlist_surplus(self, group: Group, now: float) -> None:
-        surplus = group.live + group.starting > group.floor
-        if group.keeps_spares:
-            if surplus and group not in self.keepers.listed:
-                self.keepers.enlist(group)
-            if surplus and len(group.idle) > group.limits.spare_workers:
-                self._upkeep.arm(group, now)
-        elif surplus and group not in self.surplus.listed:
-            self.surplus.enlist(group)
-            self._arm_retirement(now)
 
     def retire(self, now: float) -> None:
         """Dismiss who is above the minimum and was idle for too long."""
@@ -395,6 +395,7 @@ class Staffing:
         group = worker.group
         if group.keeps_spares:
             self.spares.taken(group, now)
-        if group.renewal.is_under_way:
-            group.renewal.due.pop(worker.id, None)
+        renewal = group.renewal
+        if renewal.due or renewal.restart is not None:
+            renewal.due.pop(worker.id, None)
             self.replacing.touch(group)

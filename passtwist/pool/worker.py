@@ -5,7 +5,6 @@ Runs in: the controller.
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from passtwist.errors import IllegalTransition
@@ -15,8 +14,9 @@ if TYPE_CHECKING:
     from passtwist.model import WorkerId
     from passtwist.pool.group import Group
 
-# A worker whose sessions may end this many times without a second look.
-UNLIMITED = sys.maxsize
+# So often sessions may end without a second look: the most that still compares
+# as fast as a small number.  After that a look at each finds nothing.
+UNLIMITED = (1 << 30) - 1
 
 _IDLE = WorkerState.IDLE
 _BUSY = WorkerState.BUSY
