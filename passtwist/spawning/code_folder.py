@@ -74,6 +74,6 @@ def _copy(source: Path, target: Path) -> None:
     changed = source.stat().st_mtime_ns
     os.utime(target, ns=(target.stat().st_atime_ns, changed))
     compiled = Path(cache_from_source(str(target)))
-    with contextlib.suppress(OSError, NotImplementedError):
+    with contextlib.suppress(OSError):
         compiled.parent.mkdir(exist_ok=True)
         shutil.copyfile(cache_from_source(str(source)), compiled)
