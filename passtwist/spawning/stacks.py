@@ -183,7 +183,7 @@ def is_handling(pid: int) -> bool:
 def why_silent(pid: int) -> str:
     """What may be the cause when a process does not answer the signal."""
     state = _field_of(pid, "State")
-    if not state:
+    if not state or state[0] in "ZX":
         return "it has ended"
     if state[0] in "Tt":
         return f"it is stopped, by a signal or a debugger ({state})"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -163,6 +165,21 @@ def test_a_request_whose_worker_was_gone_before_it_began_is_retried(tmp_path):
             site.open_gate("load")
             assert ok(client)
         assert site.notes() == ["once"]
+
+
+def test_a_large_body_is_whole_for_the_worker_that_gets_it_next(tmp_path):
+    """It is in a file, of which the first worker was given a descriptor."""
+    site = Site(tmp_path, max_instances=1)
+    body = os.urandom(300_000)
+    expected = f"{len(body)} {hashlib.sha256(body).hexdigest()}"
+    with serve(tmp_path, site) as server, ThreadPoolExecutor(1) as client:
+        assert server.get("/").status == 200
+        pid = only_worker(server, "idle")
+        os.kill(pid, signal.SIGSTOP)
+        answer = client.submit(server.request, "POST", "/digest", body)
+        wait_for(server, ("sent", "/digest"))
+        os.kill(pid, signal.SIGKILL)
+        assert (answer.result(30).status, answer.result().text) == (200, expected)
 
 
 # --- clients that leave ---------------------------------------------------------
