@@ -8,9 +8,11 @@ from __future__ import annotations
 # After so many doublings any first wait has met any longest one.
 _MOST_DOUBLINGS = 64
 
-# So often in a row a spawn may fail without the app's fault; then there is
-# more to it (an app that makes its spawner crash, say).
+# So often in a row a spawn may fail without the app's fault, and for so many
+# seconds as often as it likes: whoever kills processes stops some day.  Then
+# there is more to it (an app that makes its spawner crash, say).
 _MOST_ACCIDENTS = 3
+_MOST_PATIENCE = 10.0
 
 # Of each wait so much is left to chance, so that apps that failed together
 # (a database went away) don't try again together.
@@ -28,6 +30,7 @@ class BackOff:
     """
 
     __slots__ = (
+        "_accident_at",
         "_accidents",
         "_first",
         "_longest",
@@ -48,6 +51,7 @@ class BackOff:
 
     def reset(self) -> None:
         """A spawn succeeded."""
+        self._accident_at = 0.0
         self._accidents = 0
         self.failures = 0
         self.until = 0.0
@@ -57,11 +61,14 @@ class BackOff:
     def is_active(self, now: float) -> bool:
         return self.failures > 0 and now < self.until
 
-    def is_forgiven(self, error: object) -> bool:
+    def is_forgiven(self, error: object, now: float) -> bool:
         """A spawn failed without the app's fault: may the next begin at once?"""
         self.error = error
+        if not self._accidents:
+            self._accident_at = now
         self._accidents += 1
-        return self._accidents <= _MOST_ACCIDENTS
+        few = self._accidents <= _MOST_ACCIDENTS
+        return few or now - self._accident_at < _MOST_PATIENCE
 
     def fail(self, error: object, began: float, jitter: float, now: float) -> None:
         """A spawn that began at *began* failed.

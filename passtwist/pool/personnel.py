@@ -124,7 +124,7 @@ class Personnel:
         unwanted = worker.state is WorkerState.STOPPING
         self._staffing.gone(worker, WorkerEvent.SPAWN_FAILED, now)
         if not unwanted:
-            if event.innocent and group.back_off.is_forgiven(event.error):
+            if event.innocent and group.back_off.is_forgiven(event.error, now):
                 self._forgive(group, worker, event)
             elif not self._restarts.spawn_failed(worker, event.error, now):
                 self._blame(group, worker, event, now)

@@ -49,14 +49,15 @@ def test_a_spawn_that_failed_by_accident_is_made_again_at_once(make_scene):
     assert scene.pool.view().apps[0].last_spawn_error is None
 
 
-def test_accidents_beyond_three_in_a_row_are_the_apps_fault(make_scene):
+def test_accidents_in_a_row_over_ten_seconds_are_the_apps_fault(make_scene):
     """It may make its spawner crash; a success forgives all."""
     scene = make_scene()
     scene.add("shop", min_instances=0)
     for _ in range(2):
         scene.ask("t1")
         number = max(scene.states())
-        for _ in range(3):
+        for _ in range(9):
+            scene.now += 1.0
             scene.tell(SpawnFailed(number, "crash", 0.0, innocent=True))
             number += 1
             assert scene.orders == [StartSpawn(number, "shop", 0)]
@@ -65,12 +66,27 @@ def test_accidents_beyond_three_in_a_row_are_the_apps_fault(make_scene):
         scene.exit(number)
     scene.ask("t1")
     number = max(scene.states())
-    for _ in range(3):
+    for _ in range(9):
         scene.tell(SpawnFailed(number, "crash", 0.0, innocent=True))
         number += 1
+    scene.now += 10.0
     scene.tell(SpawnFailed(number, "boom", 0.0, innocent=True))
     assert scene.orders == [spawn_failed("t1")]
     assert scene.app_state() == "backing-off"
+
+
+def test_three_accidents_are_none_of_the_apps_fault_however_slow(make_scene):
+    """An app that loads for minutes may meet three kills, too."""
+    scene = make_scene()
+    scene.add("shop")
+    scene.ask("t1")
+    for number in (1, 2, 3):
+        scene.now += 60.0
+        scene.tell(SpawnFailed(number, "killed", 0.0, innocent=True))
+        assert scene.orders == [StartSpawn(number + 1, "shop", 0)]
+    scene.now += 60.0
+    scene.tell(SpawnFailed(4, "boom", 0.0, innocent=True))
+    assert scene.orders == [spawn_failed("t1")]
 
 
 def test_an_app_in_back_off_answers_at_once(make_scene):
