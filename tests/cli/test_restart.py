@@ -1,0 +1,72 @@
+"""`passtwist restart`: what it says; what it does is shown with real servers."""
+
+from __future__ import annotations
+
+import pytest
+
+from passtwist.cli.restart import described
+
+ANSWER = {
+    "app": "shop",
+    "after": 3,
+    "state": "restarting",
+    "generation": 4,
+    "replaced": 0,
+    "left": 3,
+    "seconds": 1.25,
+    "serving": 0,
+    "workers": [],
+    "error": None,
+}
+ERROR = {
+    "category": "app-error",
+    "summary": "app shop: it\n\x1b[31m failed",
+    "advice": "",
+    "detail": "Traceback",
+    "id": "0badc0de",
+}
+
+
+@pytest.mark.parametrize(
+    ("facts", "text"),
+    [
+        ({"state": "asked"}, "waiting for the restart to begin"),
+        ({}, "starting the first worker with new code"),
+        (
+            {"replaced": 1, "left": 2, "workers": [7]},
+            "replaced 1 of 3, by worker 7",
+        ),
+        ({"workers": [7, 8]}, "replaced 0 of 3, by workers 7, 8"),
+        (
+            {"state": "finished", "workers": [7, 8]},
+            "done in 1.2 s, generation 4: workers 7, 8",
+        ),
+        (
+            {"state": "finished", "seconds": 0.0},
+            "done in 0 ms, generation 4; it has no workers now",
+        ),
+    ],
+)
+def test_how_it_goes(facts, text):
+    """One line for each stage."""
+    assert described({**ANSWER, **facts}) == text
+
+
+def test_why_it_failed():
+    """In lines of our own: what an app raised must not steer the terminal."""
+    answer = {**ANSWER, "state": "failed", "serving": 2, "error": ERROR}
+    assert described(answer).splitlines() == [
+        "the new code does not serve; workers that go on with the old: 2",
+        "  app shop: it ?[31m failed",
+        "  More is in the log, by the error id 0badc0de.",
+    ]
+
+
+def test_advice_is_given_and_nobody_may_be_left():
+    error = {**ERROR, "summary": "app shop: no", "advice": "Mend it."}
+    answer = {**ANSWER, "state": "failed", "error": error}
+    assert described(answer).splitlines()[:3] == [
+        "the new code does not serve",
+        "  app shop: no",
+        "  Mend it.",
+    ]
