@@ -127,10 +127,13 @@ class Disturbances:
     def _reconfigure(self) -> None:
         app = self._app()
         limits = self._world.spawns.limits[app]
+        # Room for what it has and as much again: a limit that an app can't
+        # live with would only show that it can't.
+        there = list(self._world.alive.values()).count(app)
         changed = replace(
             limits,
             min_instances=max(0, limits.min_instances + self._chance.choice((-1, 1))),
-            max_instances=self._chance.choice((0, limits.min_instances + 1)),
+            max_instances=self._chance.choice((0, 2 * there + 2)),
             max_queue_size=self._chance.choice((0, 100, 1000)),
         )
         self._world.spawns.limits[app] = changed
