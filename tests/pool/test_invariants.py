@@ -8,6 +8,7 @@ import pytest
 
 from passtwist.pool import AppState, Pool, WorkerState
 from passtwist.pool.invariants import BrokenInvariant, check
+from passtwist.pool.renewal import Restart
 from passtwist.pool.room import Need
 
 if TYPE_CHECKING:
@@ -33,6 +34,19 @@ DAMAGES: dict[str, Callable[[Pool], object]] = {
     "stands in line as": lambda p: setattr(p._groups["shop"], "floor", 3),
     "needs None": lambda p: p._line.place(p._groups["shop"], Need.HOMELESS, 0.0),
     "nothing will retire worker 2": lambda p: p._alarms.disarm(None),
+    "worker 2 is good, and due": lambda p: p._groups["shop"].renewal.due.update(
+        {2: p._workers[2]}
+    ),
+    "forgot to replace .2.": lambda p: setattr(p._workers[2], "worn", "out"),
+    "has extras .2.": lambda p: setattr(p._workers[2], "is_extra", True),
+    "0 extras, not 9": lambda p: setattr(p._staffing.capacity, "replacing", 9),
+    "ahead of its time": lambda p: setattr(p._groups["shop"].renewal, "newest", -1),
+    "is ready in a restart": lambda p: setattr(
+        p._groups["shop"].renewal, "restart", Restart(0, "damage", 0.0)
+    ),
+    "after a failed restart": lambda p: setattr(
+        p._groups["shop"].renewal, "error", "boom"
+    ),
     "nothing will wake shop": lambda p: setattr(p._groups["shop"], "restore_at", 5.0),
 }
 

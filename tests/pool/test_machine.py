@@ -16,8 +16,13 @@ from passtwist.model import Limits
 from passtwist.pool import (
     AppRemoved,
     DetachRequested,
+    DisableRequested,
+    EnableRequested,
     Pool,
+    PoolConfigChanged,
     PoolLimits,
+    RequestOverran,
+    RestartRequested,
     ShutdownRequested,
     WorkerLost,
 )
@@ -32,6 +37,11 @@ LIMITS = st.builds(
     concurrency=st.integers(1, 2),
     prestart=st.booleans(),
     spare_workers=st.integers(0, 2),
+    max_requests=st.integers(0, 3),
+    memory_limit=st.sampled_from([0, 100]),
+    hard_memory_limit=st.sampled_from([0, 200]),
+    restart_parallelism=st.integers(1, 2),
+    drain_time=st.sampled_from([0.0, 1.0]),
 )
 POOL_LIMITS = st.builds(
     PoolLimits,
@@ -41,6 +51,7 @@ POOL_LIMITS = st.builds(
     spawner_idle_time=st.sampled_from([0.0, 2.0]),
     fair_turn=st.sampled_from([0.0, 1.0]),
     spare_pause=st.sampled_from([0.0, 0.5]),
+    restart_pause=st.sampled_from([0.0, 1.0]),
 )
 
 
@@ -113,6 +124,36 @@ def machine_for(make_world):
         def somebody_detaches(self, data):
             there = [*self.world.alive, *self.world.spawning]
             self.world.tell(DetachRequested(self.pick(data, there)))
+
+        @rule(data=st.data())
+        def an_app_is_to_be_restarted(self, data):
+            app = self.pick(data, self.world.limits)
+            self.world.tell(RestartRequested(app, "deployed"))
+
+        @precondition(lambda self: self.world.alive)
+        @rule(data=st.data(), size=st.sampled_from([50, 150, 250]))
+        def memory_is_sampled(self, data, size):
+            self.world.sample_memory(self.pick(data, self.world.alive), size)
+
+        @precondition(lambda self: self.world.alive)
+        @rule(data=st.data())
+        def a_request_overruns(self, data):
+            self.world.tell(RequestOverran(self.pick(data, self.world.alive)))
+
+        @precondition(lambda self: self.world.alive)
+        @rule(
+            data=st.data(), event=st.sampled_from([DisableRequested, EnableRequested])
+        )
+        def somebody_disables_or_enables(self, data, event):
+            self.world.tell(event(self.pick(data, self.world.alive)))
+
+        @rule(data=st.data(), limits=LIMITS)
+        def an_app_gets_other_limits(self, data, limits):
+            self.world.change_limits(self.pick(data, self.world.limits), limits)
+
+        @rule(limits=POOL_LIMITS)
+        def the_pool_gets_other_limits(self, limits):
+            self.world.tell(PoolConfigChanged(limits))
 
         @rule(seconds=st.sampled_from([0.05, 0.5, 1.0, 10.0]))
         def time_passes(self, seconds):
