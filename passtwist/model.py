@@ -24,7 +24,7 @@ WORKER = "worker"
 # Why a spawn failed (SpawnError.category).
 APP_ERROR = "app-error"  # the app's own code or files
 TIMEOUT = "timeout"  # start_timeout passed
-LAYER_DIED = "layer-died"  # a process of the spawn server went away
+LAYER_DIED = "layer-died"  # one of the spawn server went away, or SIGKILL came
 UNSAFE_FORK = "unsafe-fork"  # the fork-safety audit found something
 HEALTH_CHECK = "health-check"  # it was ready and did not answer as it should
 SYSTEM = "system"  # the operating system refused (fork, exec, sockets)

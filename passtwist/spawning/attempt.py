@@ -10,6 +10,7 @@ closing its lifeline, so no pid has to be believed for that.
 from __future__ import annotations
 
 import os
+import signal
 import time
 from typing import TYPE_CHECKING, Protocol
 
@@ -298,8 +299,10 @@ class Attempt:
         self._end_of_process(f"step {name} (worker {self._child.pid})", status)
 
     def _end_of_process(self, where: str, status: ExitStatus) -> None:
+        # Not ours: what we kill is of an attempt that has failed already.
+        killed = status.signal == signal.SIGKILL
         self._fail(
-            APP_ERROR,
+            LAYER_DIED if killed else APP_ERROR,
             f"{where}: the process {status.describe()}",
             "Does the app, or a library of it, end the process by itself?",
         )

@@ -48,12 +48,6 @@ class Broken:
     entry: str = ""
     start_timeout: float = 30.0
 
-    def category_by(self, method: str) -> str:
-        """A spawner that dies by a signal is not known to be the app's fault."""
-        if self.says.endswith("SIGKILL \\(9\\)") and method == "smart-lv2":
-            return "layer-died"
-        return self.category
-
 
 BROKEN = {
     "import": Broken("import no_such_module\n", "No module named 'no_such_module'"),
@@ -65,9 +59,11 @@ BROKEN = {
     ),
     "sys-exit": Broken("import sys\nsys.exit(3)\n", "raised SystemExit: 3"),
     "os-exit": Broken("import os\nos._exit(3)\n", "the process exited with status 3"),
+    # Who it was is not known: it may be the kernel, or somebody in a hurry.
     "killed": Broken(
         "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n",
         r"was killed by signal SIGKILL \(9\)",
+        category="layer-died",
     ),
     "hangs": Broken(
         "import threading\nthreading.Event().wait()\n",
@@ -150,7 +146,7 @@ def test_a_developer_sees_what_is_wrong(server, method, kind):
     log = server.wait_for_log(f"spawn failed: app {name}: ")
     told = log[log.index(f"spawn failed: app {name}: ") :]
     assert re.search(broken.says, told)
-    assert f"category: {broken.category_by(method)}; " in told
+    assert f"category: {broken.category}; " in told
     assert re.search(rf"{broken.step} \(.*\) failed in \d+\.\d{{3}} s", told)
     assert SECRET not in log
 
