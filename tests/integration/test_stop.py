@@ -277,7 +277,7 @@ def test_a_runtime_directory_that_can_not_be_made_is_refused(tmp_path):
 
 def test_a_key_without_effect_is_warned_of_at_the_start(tmp_path):
     """Whoever starts it by twistd sees what `passtwist check` would have said."""
-    site = Site(tmp_path, memory_limit="100MiB")
+    site = Site(tmp_path, static={"/static/": "files"})
     with serve(tmp_path, site) as server:
-        log = server.wait_for_log("memory_limit")
+        log = server.wait_for_log("static: ")
     assert "accepted, but has no effect in this version" in log
