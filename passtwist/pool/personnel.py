@@ -66,7 +66,7 @@ class Personnel:
         :raises IllegalTransition: there never was such a worker.
         """
         worker = self._staffing.workers.get(number)
-        if worker is None and not 0 < number <= self._staffing.last_number:
+        if worker is None and not 0 < number <= self._staffing.hiring.last_number:
             raise IllegalTransition(f"worker {number}", "never started", event)
         return worker
 

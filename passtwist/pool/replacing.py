@@ -51,7 +51,7 @@ class Replacing:
         while self.waiting and self._staffing.capacity.may_replace:
             group, _ = self.waiting.popitem(last=False)
             if self.lacks(group, now):
-                self._staffing.start_extra(group, now)
+                self._staffing.hiring.start_extra(group, now)
             if self.lacks(group, now):
                 self.waiting[group] = None
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from passtwist.model import WorkerId
-from passtwist.pool.actions import Announce, KillWorker, StartSpawn, StopWorker
+from passtwist.pool.actions import Announce, KillWorker, StopWorker
+from passtwist.pool.hiring import Hiring
 from passtwist.pool.idleness import LongestIdle
 from passtwist.pool.notices import WorkerEvicted, WorkerRetired
 from passtwist.pool.patience import Patience
@@ -16,13 +16,13 @@ from passtwist.pool.replacing import Replacing
 from passtwist.pool.room import Capacity, Need, RoomLine
 from passtwist.pool.spares import SpareKeeping, retirement_of
 from passtwist.pool.states import AppEvent, AppState, WorkerEvent, WorkerState
-from passtwist.pool.worker import Worker
 
 if TYPE_CHECKING:
     from passtwist.pool.actions import Action
     from passtwist.pool.group import Group
     from passtwist.pool.limits import PoolLimits
     from passtwist.pool.upkeep import Upkeep
+    from passtwist.pool.worker import Worker
 
 
 CLOSING = "the server is shutting down"
@@ -45,15 +45,15 @@ class Staffing:
 
     :ivar limits: of the pool, as they are now.
     :ivar workers: all workers of all apps that are not gone, by number.
-    :ivar last_number: of the worker that was started last.
     :ivar closing: the server shuts down: who is idle leaves.
     """
 
     def __init__(
         self, limits: PoolLimits, upkeep: Upkeep, outbox: list[Action]
     ) -> None:
-        self.workers: dict[int, Worker] = {}
         self.capacity = Capacity(limits)
+        self.hiring = Hiring(self.capacity, outbox)
+        self.workers = self.hiring.workers
         self.patience = Patience(self, upkeep, outbox)
         self.line = RoomLine()
         self.idle = LongestIdle(_has_idle)
@@ -65,7 +65,6 @@ class Staffing:
         self._upkeep = upkeep
         self._outbox = outbox
         self.closing = False
-        self.last_number = 0
         self.replacing = Replacing(self, outbox)
 
     # --- more workers ----------------------------------------------------------
@@ -154,53 +153,10 @@ class Staffing:
         return one if one.idle_since <= other.idle_since else other
 
     def _start(self, group: Group, now: float) -> None:
-        if not self._adopt(group):
-            worker = self._begin_spawn(group, group.generation, now)
-            if group.generation < group.renewal.wanted(group.generation):
-                group.renewal.due[worker.id] = worker
-        group.starting += 1
-        self.capacity.starting += 1
-        self.capacity.used += 1
+        self.hiring.start(group, now)
         self._upkeep.happened(group, AppEvent.SPAWN_BEGAN)
         if group.keeps_spares:
             self._started_beside_spares(group, now)
-
-    def start_extra(self, group: Group, now: float) -> None:
-        """Start a worker that shall take the place of another one."""
-        generation = group.renewal.wanted(group.generation)
-        worker = self._begin_spawn(group, generation, now)
-        worker.is_extra = True
-        group.renewal.extras[worker.id] = worker
-        self.capacity.replacing += 1
-
-    def _begin_spawn(self, group: Group, generation: int, now: float) -> Worker:
-        self.last_number += 1
-        worker = Worker(WorkerId(self.last_number), group, generation, now)
-        self.workers[worker.id] = group.workers[worker.id] = worker
-        group.unused_since = None
-        unproven = generation > group.renewal.proven
-        self._outbox.append(StartSpawn(worker.id, group.name, generation, unproven))
-        return worker
-
-    def _adopt(self, group: Group) -> bool:
-        """Whether an extra that is not needed as such is the one to be started.
-
-        Who should have been replaced is gone, and is missed.
-        """
-        renewal = group.renewal
-        if len(renewal.extras) <= len(renewal.due):
-            return False
-        worker = renewal.extras[min(renewal.extras)]
-        if worker.generation != group.generation:
-            return False
-        self._end_extra(worker)
-        return True
-
-    def _end_extra(self, worker: Worker) -> None:
-        """It is none any more: ready, given up, gone, or needed for its own sake."""
-        worker.is_extra = False
-        del worker.group.renewal.extras[worker.id]
-        self.capacity.replacing -= 1
 
     def _started_beside_spares(self, group: Group, now: float) -> None:
         if group.waits_as is not Need.SPARE:
@@ -374,7 +330,7 @@ class Staffing:
     def _left_starting(self, worker: Worker, now: float) -> None:
         group = worker.group
         if worker.is_extra:
-            self._end_extra(worker)
+            self.hiring.end_extra(worker)
             self.replacing.touch(group)
             if worker.takes_sessions:
                 group.live += 1
