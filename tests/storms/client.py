@@ -51,11 +51,11 @@ class Request:
 
     def version_in(self, body: bytes) -> int | None:
         """Which version of the code has answered; None: it was asked otherwise."""
-        line, _, rest = body.partition(b"\n")
+        line, end, rest = body.partition(b"\n")
         words = line.split()
         if len(words) != 3 or words[0] != self.name.encode():
             return None
-        if rest != filler(self.name, self.size):
+        if not end or rest != filler(self.name, self.size):
             return None
         return int(words[1])
 

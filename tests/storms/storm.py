@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from passtwist.testing.waiting import wait_until
 from tests.integration.sites import APPS, Site, serve
-from tests.storms.crowd import Crowd, Tally
+from tests.storms.crowd import Crowd
+from tests.storms.record import Begun, Record, judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,16 +37,6 @@ ROUTES: dict[str, dict[str, object]] = {
         "entry": "flask_app:app",
     },
 }
-
-
-@dataclass(frozen=True)
-class Begun:
-    """A line of the app's journal: a request that it was called with."""
-
-    method: str
-    name: str
-    pid: int
-    version: int
 
 
 @dataclass
@@ -100,103 +91,15 @@ class Storm:
     def over(self) -> Record:
         """Let the last answers come, and say what came of it."""
         self.crowd.leave()
-        tally = self.crowd.tally
-        journal = self.journal()
-        times = Counter(line.name for line in journal)
-        by = {line.name: line.pid for line in journal}
-        # A worker may be killed when it has said that it begins, to the controller by
-        # the scoreboard, and before the app has written it down.
-        inside = {
-            name
-            for name, what in tally.failed.items()
-            if what == "502" and (name not in by or by[name] in self.killed)
-        }
-        most = self.threads * len(self.killed)
-        if len(inside) > most:
-            inside.clear()
         return Record(
-            tally=tally,
-            inside=len(inside),
-            unexplained={
-                name: what for name, what in tally.failed.items() if name not in inside
-            },
-            repeated=[
-                name
-                for name, count in times.items()
-                if count > 1 and name not in tally.asked_again
-            ],
-            lost=[
-                name
-                for name, what in tally.orders.items()
-                if what == "200" and name not in times
-            ],
-            workers=len(set(by.values())),
+            verdict=judge(
+                self.crowd.tally, self.journal(), set(self.killed), self.threads
+            ),
             recycled=self.server.log().count(" is replaced: it has answered "),
             kills=Counter(self.killed.values()),
             seconds=time.monotonic() - self.begun_at,
             timeline=self.timeline,
         )
-
-
-@dataclass
-class Record:
-    """What came of a storm.
-
-    :ivar inside: how many requests were answered 502 because they were in a worker
-        that was killed.
-    :ivar unexplained: what came instead of an answer otherwise, by request.
-    :ivar repeated: requests that the app was called with more than once, though
-        their client has asked once.
-    :ivar lost: POST requests that were answered but that no worker has begun.
-    :ivar workers: how many processes have begun a request.
-    :ivar recycled: how many had answered as many as one may.
-    :ivar kills: how many of each kind were killed.
-    """
-
-    tally: Tally
-    inside: int
-    unexplained: dict[str, str]
-    repeated: list[str]
-    lost: list[str]
-    workers: int
-    recycled: int
-    kills: Counter[str]
-    seconds: float
-    timeline: list[tuple[float, str]]
-
-    def faults(self) -> dict[str, object]:
-        """All that may not be: empty if what was promised was kept."""
-        found: dict[str, object] = {
-            "failed": self.unexplained,
-            "wrong": self.tally.wrong,
-            "stale": self.tally.stale,
-            "closed in idleness": self.tally.idle_closes,
-            "repeated": self.repeated,
-            "lost": self.lost,
-        }
-        return {name: what for name, what in found.items() if what}
-
-    def __str__(self) -> str:
-        """For people."""
-        tally = self.tally
-        lines = [f"  {at:8.3f} s  {text}" for at, text in self.timeline]
-        versions = ", ".join(
-            f"{count} by release {version}"
-            for version, count in sorted(tally.answered.items())
-        )
-        kills = ", ".join(f"{count} {what}" for what, count in self.kills.items())
-        lines.append(
-            f"{tally.requests} requests in {self.seconds:.1f} s, "
-            f"{len(tally.orders)} of them POST; answered: {versions}"
-        )
-        lines.append(
-            f"{self.workers} workers have begun requests, {self.recycled} of them were "
-            f"recycled; killed: {kills or 'none'}; "
-            f"{self.inside} requests were in killed workers; "
-            f"{tally.goodbyes} connections closed with notice"
-        )
-        lines.append(f"faults: {self.faults() or 'none'}")
-        return "\n".join(lines)
 
 
 @contextmanager

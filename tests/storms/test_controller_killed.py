@@ -34,10 +34,10 @@ def test_nothing_is_left_of_a_server_whose_controller_is_killed_under_load(
         assert listening_below(storm.server.runtime_dir) == []
         with pytest.raises(ConnectionRefusedError):
             storm.server.connect()
-        record = storm.over()
+        verdict = storm.over().verdict
         storm.server.start()
         name = "/?name=again&size=0&wait=0"
         assert storm.server.get(name).text.startswith("again 1 ")
         assert storm.server.stop() == 0
-    assert set(record.tally.failures) <= {"closed", "cut", "refused"}
-    assert (record.tally.wrong, record.repeated, record.lost) == ([], [], [])
+    assert set(verdict.unexplained.values()) <= {"closed", "cut", "refused"}
+    assert set(verdict.faults()) <= {"failed", "closed in idleness"}

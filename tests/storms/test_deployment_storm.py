@@ -46,11 +46,11 @@ def test_nobody_notices_a_deployment_whether_its_code_is_good_or_not(
         storm.wait_for_requests(asked + 100)
         record = storm.over()
         print(record)
-        assert record.faults() == {}
-        assert record.tally.requests >= SIZE.requests
+        assert record.verdict.faults() == {}
+        assert record.verdict.tally.requests >= SIZE.requests
         assert {kind: deployments.done.count(kind) for kind in BROKEN} == dict.fromkeys(
             BROKEN, SIZE.broken
         )
         assert deployments.done.count(GOOD) >= SIZE.restarts
-        assert set(record.tally.answered) == {1, *deployments.good_ones}
+        assert set(record.verdict.tally.answered) == {1, *deployments.good_ones}
         assert record.recycled > 0

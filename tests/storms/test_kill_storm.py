@@ -37,8 +37,8 @@ def test_a_kill_fails_only_the_requests_that_are_in_the_worker(
         afterwards = len(storm.crowd.tally.failed) - failed
         record = storm.over()
         print(record)
-        assert record.faults() == {}
-        assert set(record.tally.failures) <= {"502"}
+        assert record.verdict.faults() == {}
+        assert set(record.verdict.tally.failures) <= {"502"}
         assert record.kills["worker"] > 0
         assert record.kills["manager"] > 0
         assert afterwards == 0
