@@ -119,6 +119,24 @@ def test_a_restart_forgets_early_deaths(make_scene):
     assert scene.restart()[0] == StartSpawn(number, "shop", 1)
 
 
+def test_an_app_that_crashes_or_hangs_holds_up_no_other(make_scene):
+    """Its spawns are as many as it may have at a time, whatever becomes of them."""
+    scene = make_scene(max_pool_size=4, spawn_concurrency=2)
+    scene.add("bad", prestart=True, restart_parallelism=2)
+    scene.add("good", min_instances=0)
+    scene.ready(1)
+    scene.exit(1)
+    scene.ask("t1", "bad")
+    scene.fail(2)
+    scene.wait(0.2)
+    assert scene.states("bad") == {3: "starting"}
+    scene.ask("t2", "good")
+    assert scene.orders == [StartSpawn(4, "good", 0)]
+    scene.ready(4)
+    scene.restart("good")
+    assert scene.states("good") == {4: "busy", 5: "starting"}
+
+
 def test_after_a_storm_of_kills_the_pool_is_full_again_soon(make_scene):
     """Random workers every 0.3 s for a minute; then half a second and a spawn."""
     scene = make_scene(max_pool_size=4)
