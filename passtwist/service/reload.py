@@ -199,7 +199,6 @@ class Reload:
             parts.gateway.tell(AppRemoved(name))
             parts.apps.pop(name).stop()
         parts.triggers.update()
-        parts.triggers.update()
         parts.listeners.keep(prepared.listeners)
         parts.listeners.remove(changes.listen_removed)
         if prepared.access_log is not None:
