@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from passtwist.service.session import Session
 
 DEVELOPMENT = "development"
+RETRY_AFTER = 1  # seconds: about what a restart takes
 
 
 class Gate:
@@ -33,8 +34,14 @@ class Gate:
         which visitors see; None when it does.
     """
 
-    def __init__(self, app: str, gateway: Gateway, restarts: Restarts) -> None:
+    def __init__(
+        self, app: str, gateway: Gateway, restarts: Restarts, limit: int
+    ) -> None:
+        """
+        :param limit: of requests that wait here; 0 for none.
+        """
         self.reason = ""
+        self._limit = limit
         self.error: SpawnError | None = None
         self._app = app
         self._gateway = gateway
@@ -56,15 +63,15 @@ class Gate:
     def admits(self, session: Session) -> bool:
         """Whether the pool may have *session* now; else it is seen to here."""
         if self.reason:
-            self._held.append((self._restarts.begun(self._app), session))
-            if not self._is_asked:
+            self._hold(session, self._restarts.begun(self._app))
+            if self._held and not self._is_asked:
                 self._ask()
             return False
         if self.error is None or not wants_page(session):
             return True
         if self._restarts.is_running(self._app):
             # It may be mended by now.
-            self._held.append((self._restarts.begun(self._app) - 1, session))
+            self._hold(session, self._restarts.begun(self._app) - 1)
         else:
             self._fail(session, self.error)
         return False
@@ -85,6 +92,15 @@ class Gate:
                 self._gateway.admit(session)
         if self._held and not self._restarts.is_running(self._app):
             self._ask()
+
+    def _hold(self, session: Session, after: int) -> None:
+        if self._limit and len(self._held) >= self._limit:
+            self._held = [one for one in self._held if not one[1].abandoned]
+            if len(self._held) >= self._limit:
+                reason = f"{self._limit} requests wait for a restart already"
+                session.fail(RequestFailure(503, reason, RETRY_AFTER))
+                return
+        self._held.append((after, session))
 
     def _ask(self) -> None:
         self._is_asked = True
@@ -135,7 +151,8 @@ class Gates:
     def _gate(self, app: str) -> Gate:
         gates = self._gateway.gates
         if app not in gates:
-            gates[app] = Gate(app, self._gateway, self._restarts)
+            limit = self._apps[app].settings.max_queue_size if app in self._apps else 0
+            gates[app] = Gate(app, self._gateway, self._restarts, limit)
         return gates[app]
 
     def _tidy(self, app: str) -> None:

@@ -29,7 +29,7 @@ PICTURE = [b"HTTP_ACCEPT", b"image/avif,*/*;q=0.8"]
 
 class PlayedApp:
     def __init__(self, environment):
-        self.settings = SimpleNamespace(environment=environment)
+        self.settings = SimpleNamespace(environment=environment, max_queue_size=3)
         self.given_up = []
 
     def give_up(self, generation):
@@ -248,6 +248,18 @@ def test_a_client_that_leaves_while_it_is_held_reaches_nobody(world):
     world.began(1)
     world.finished(1)
     assert (world.pool.taken, gone.ended, recorder.calls) == ([stays], True, [])
+
+
+def test_no_more_requests_are_held_than_may_wait(world):
+    """The others are refused, and may ask again; whose client left has no place."""
+    world.gates.restart_before_requests("shop", "always")
+    waiting = [world.ask()[0] for _ in range(3)]
+    _, refused = world.ask()
+    assert refused.calls == [("fail", 503)]
+    waiting[0].abandon()
+    late, recorder = world.ask()
+    assert list(world.gates.held()) == [*waiting[1:], late]
+    assert recorder.calls == []
 
 
 def test_a_failed_restart_lets_them_through_to_the_old_code(world):
