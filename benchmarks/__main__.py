@@ -72,7 +72,8 @@ def measured(options: argparse.Namespace) -> Results:
         )
     begin = time.monotonic()
     with scratch() as folder:
-        bench = Bench(servers, options.quick, folder)
+        asked = frozenset(options.measure or ())
+        bench = Bench(servers, options.quick, folder, asked)
         bench.results.quick = options.quick
         bench.results.date = datetime.now(UTC).isoformat(" ", "minutes")[:16]
         bench.results.machine = this_machine()

@@ -70,11 +70,13 @@ class Bench:
 
     :ivar quick: take less.
     :ivar folder: the sites are made in it.
+    :ivar asked: the measures that were asked for by name.
     """
 
     servers: list[Server]
     quick: bool
     folder: Path
+    asked: frozenset[str] = frozenset()
     results: Results = field(default_factory=Results)
     _sites: dict[str, Site] = field(default_factory=dict)
 

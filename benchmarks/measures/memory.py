@@ -12,6 +12,7 @@ from benchmarks.measures.settling import read_once, settle
 from benchmarks.processes import memory, memory_of
 from benchmarks.results import Column
 from benchmarks.servers import Failed, Running, Server
+from benchmarks.servers.passtwist import Passtwist
 from benchmarks.servers.passtwist_freeze import PasstwistFreeze
 
 if TYPE_CHECKING:
@@ -22,7 +23,13 @@ if TYPE_CHECKING:
 MIB = 1 << 20
 
 # Where a case is about the way to a great many workers, these two are enough.
-MANY = ("passtwist smart", "gunicorn sync", "gunicorn sync --preload", "uwsgi")
+MANY = (
+    "passtwist auto",
+    "passtwist smart",
+    "gunicorn sync",
+    "gunicorn sync --preload",
+    "uwsgi",
+)
 
 
 class Memory(Measure):
@@ -54,7 +61,7 @@ class Memory(Measure):
             bench.absent(self, "", server.name, "none", why)
         site = bench.site("django")
         read_once(site)
-        once = with_immortal(bench.select(comes_once))
+        once = with_auto(with_immortal(bench.select(comes_once)))
         if bench.quick:
             self._case(bench, site, once, 2, 50)
             return
@@ -115,6 +122,16 @@ def with_immortal(servers: list[Server]) -> list[Server]:
         found.append(server)
         if server.name == "passtwist smart":
             found.append(PasstwistFreeze("immortal"))
+    return found
+
+
+def with_auto(servers: list[Server]) -> list[Server]:
+    """Before passtwist smart the default: for one app it has no framework spawner."""
+    found: list[Server] = []
+    for server in servers:
+        if server.name == "passtwist smart":
+            found.append(Passtwist("auto"))
+        found.append(server)
     return found
 
 

@@ -5,17 +5,23 @@ from __future__ import annotations
 import contextlib
 import statistics
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
+from benchmarks.measures import admin_socket
 from benchmarks.measures.base import Bench, Measure
 from benchmarks.measures.respawn import passenger_respawn, passtwist_respawn
 from benchmarks.measures.settling import read_once
 from benchmarks.reference.forker import Forker
 from benchmarks.results import Column
 from benchmarks.servers import Running, Server
+from benchmarks.servers.passtwist import Passtwist
+from benchmarks.servers.passtwist_second import SECOND, PasstwistSecond
+from benchmarks.sites import make_site
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from benchmarks.sites import Site
 
 # The rows that are no servers: the way of bare_fork.py by name.
 REFERENCES = {
@@ -24,7 +30,9 @@ REFERENCES = {
     "os.fork, and a request": "request",
 }
 BARE = "os.fork"
+DOUBLE = "os.fork, twice"
 CONSERVATIVE = "passtwist conservative"
+LV2 = "passtwist smart-lv2"
 
 
 class Spawning(Measure):
@@ -39,12 +47,21 @@ class Spawning(Measure):
         "and again; the figure of a round is the median, and spawners are warm. "
         "*os.fork* is the least that it can take: a process that has loaded the same "
         "site forks, and the child sends one byte; *twice* is a fork by a fork; *and a "
-        "request* answers one through Django before. Other servers do not tell."
+        "request* answers one through Django before. Other servers do not tell. The "
+        "first worker of a second app, another copy of the site in the same "
+        "virtualenv, is started while a worker of the first one runs; the server is "
+        "new each time."
     )
     columns = (
         Column("spawn", "Spawn", "ms"),
         Column("to_fork", "Bare forks", "×"),
+        Column("to_double", "Bare double forks", "×", better=""),
         Column("sooner", "Sooner than conservative", "×", better="more"),
+        Column("sooner_lv2", "Sooner than smart-lv2", "×", better=""),
+    )
+    cases = (
+        ("", "A further worker"),
+        (SECOND, "The first worker of a second app"),
     )
 
     def take(self, bench: Bench) -> None:
@@ -61,10 +78,31 @@ class Spawning(Measure):
                     running.append(one)
             for number in range(rounds):
                 running = self._round(bench, number, spawns, forker, running)
+        self._second_app(bench, site, rounds)
 
     def installed(self, bench: Bench) -> list[Server]:
         """Those that tell, and are here."""
         return list(bench.installed(self, "", bench.select(tells)))
+
+    def _second_app(self, bench: Bench, site: Site, rounds: int) -> None:
+        methods = [one.method for one in bench.select(tells) if has_spawner(one)]
+        if not methods:
+            return
+        folder = bench.folder / SECOND
+        folder.mkdir()
+        folder.chmod(0o711)
+        second = make_site(site.name, folder)
+        for number in range(rounds):
+            seconds: dict[str, float] = {}
+            for method in methods:
+                server = PasstwistSecond(method, second)
+                with (
+                    bench.expected(self, SECOND, server),
+                    Running(server, site, 1) as running,
+                ):
+                    seconds[server.name] = of_second_app(running)
+            for name, values in beside_lv2(seconds).items():
+                bench.record(self, SECOND, name, number, values)
 
     def _round(
         self,
@@ -102,6 +140,23 @@ def how(server: Server) -> Callable[[Running], float]:
     return passtwist_respawn if server.family == "passtwist" else passenger_respawn
 
 
+def has_spawner(server: Server) -> TypeGuard[Passtwist]:
+    """A second app may have some use of the first one's."""
+    return isinstance(server, Passtwist) and server.method != "conservative"
+
+
+def of_second_app(running: Running) -> float:
+    """Seconds from its first request's decision to spawn until its worker is ready.
+
+    :raises OSError: it does not answer.
+    """
+    running.get(f"/{SECOND}/pid", timeout=60)
+    apps = {app["name"]: app for app in admin_socket.status(running)["apps"]}
+    (worker,) = apps[SECOND]["workers"]
+    seconds: float = worker["spawn_seconds"]
+    return seconds
+
+
 def median(times: int, measure: Callable[[], float]) -> float:
     """Of so many."""
     return statistics.median(measure() for _ in range(times))
@@ -111,8 +166,20 @@ def figures(medians: dict[str, float]) -> dict[str, dict[str, float]]:
     """The columns by name, from seconds by name."""
     found = {}
     for name, seconds in medians.items():
-        values = {"spawn": seconds * 1000, "to_fork": seconds / medians[BARE]}
+        values = {"spawn": seconds * 1000}
+        for key, reference in (("to_fork", BARE), ("to_double", DOUBLE)):
+            if reference in medians:
+                values[key] = seconds / medians[reference]
         if CONSERVATIVE in medians:
             values["sooner"] = medians[CONSERVATIVE] / seconds
         found[name] = values
+    return found
+
+
+def beside_lv2(seconds: dict[str, float]) -> dict[str, dict[str, float]]:
+    """The columns of the second app by name, from seconds by name."""
+    found = {name: {"spawn": own * 1000} for name, own in seconds.items()}
+    if LV2 in seconds:
+        for name, values in found.items():
+            values["sooner_lv2"] = seconds[LV2] / seconds[name]
     return found

@@ -11,7 +11,13 @@ import pytest
 from benchmarks.load.spread import Spread
 from benchmarks.measures import memory_curve
 from benchmarks.measures.base import Bench
-from benchmarks.measures.memory import Memory, after_load, comes_once, with_immortal
+from benchmarks.measures.memory import (
+    Memory,
+    after_load,
+    comes_once,
+    with_auto,
+    with_immortal,
+)
 from benchmarks.servers import Failed, Running, Setup, every_server
 from benchmarks.servers.gunicorn import Gunicorn
 from benchmarks.servers.passtwist import Passtwist
@@ -93,6 +99,24 @@ def test_the_curve_begins_before_the_load(django):
     assert requests[1] >= 2
     uss = [values["uss"] for _, values in found]
     assert 0 < uss[0] < uss[1]
+
+
+def test_the_longest_stage_of_the_curve_is_for_who_asks_for_it(tmp_path):
+    """It alone would take ten minutes of a whole run."""
+
+    def stages(*asked, quick=False):
+        bench = Bench([], quick, tmp_path, frozenset(asked))
+        return memory_curve.stages_of(bench)
+
+    assert stages() == (0, 1, 10, 100, 1000)
+    assert stages("memory") == stages()
+    assert stages("memory-curve") == (0, 1, 10, 100, 1000, 10_000)
+    assert stages("memory-curve", quick=True) == (0, 1, 10)
+
+
+def test_the_default_is_measured_before_smart():
+    names = [one.name for one in with_auto([Gunicorn(), Passtwist("smart")])]
+    assert names == ["gunicorn sync", "passtwist auto", "passtwist smart"]
 
 
 def test_one_of_each_way_that_processes_come_to_be_is_measured():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from benchmarks.measures.admin_socket import status
 from benchmarks.measures.base import Bench
 from benchmarks.measures.cold_start import ColdStart
 from benchmarks.measures.respawn import (
@@ -11,7 +12,7 @@ from benchmarks.measures.respawn import (
     passtwist_respawn,
     spawn_seconds,
 )
-from benchmarks.measures.spawning import REFERENCES, figures
+from benchmarks.measures.spawning import REFERENCES, beside_lv2, figures, of_second_app
 from benchmarks.processes import alive
 from benchmarks.reference.bare_fork import WAYS
 from benchmarks.reference.forker import Forker
@@ -19,6 +20,7 @@ from benchmarks.servers import Failed, Running
 from benchmarks.servers.gunicorn import Gunicorn
 from benchmarks.servers.passenger import Passenger
 from benchmarks.servers.passtwist import Passtwist
+from benchmarks.servers.passtwist_second import PasstwistSecond
 from benchmarks.sites import make_site
 
 # As passenger-status has it, but for what nobody reads here.
@@ -61,6 +63,38 @@ def test_figures_are_ratios_to_a_bare_fork_and_to_conservative():
 def test_without_conservative_nothing_is_compared_with_it():
     found = figures({"os.fork": 0.002, "passtwist smart": 0.008})
     assert found["passtwist smart"] == {"spawn": 8, "to_fork": 4}
+
+
+def test_figures_are_ratios_to_a_double_fork_and_to_smart_lv2_where_there_are_such():
+    assert figures({"os.fork, twice": 0.004, "passtwist smart": 0.008}) == {
+        "os.fork, twice": {"spawn": 4, "to_double": 1},
+        "passtwist smart": {"spawn": 8, "to_double": 2},
+    }
+    assert beside_lv2({"passtwist smart": 0.3}) == {"passtwist smart": {"spawn": 300}}
+    assert beside_lv2({"passtwist smart-lv2": 0.6, "passtwist smart": 0.3}) == {
+        "passtwist smart-lv2": {"spawn": 600, "sooner_lv2": 1},
+        "passtwist smart": {"spawn": 300, "sooner_lv2": 2},
+    }
+
+
+def test_the_first_worker_of_a_second_app_is_started_when_the_app_is_asked(tmp_path):
+    """Only then; by the method that is measured."""
+    sites = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        sites.append(make_site("flask", tmp_path / name))
+    server = PasstwistSecond("smart", sites[1])
+    with Running(server, sites[0], 1) as running:
+
+        def apps():
+            return {
+                app["name"]: [one["spawn_method"] for one in app["workers"]]
+                for app in status(running)["apps"]
+            }
+
+        assert apps() == {"first": ["smart"], "second": []}
+        assert 0 < of_second_app(running) < 60
+        assert apps() == {"first": ["smart"], "second": ["smart"]}
 
 
 def test_a_bare_fork_answers_in_each_way_and_leaves_nothing(tmp_path):
