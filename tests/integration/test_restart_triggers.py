@@ -9,7 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from passtwist.testing.waiting import wait_until
-from tests.integration.shops import BROKEN, CODE, HTML, serving, serving_all
+from tests.integration import commands
+from tests.integration.shops import BROKEN, CODE, HTML, Shop, serving, serving_all
+from tests.integration.sites import configure, serve
 
 # Apps that do not meet; each is one test's own.
 DEVELOPMENT = {"environment": "development"}
@@ -110,6 +112,23 @@ def test_with_always_restart_a_request_gets_the_code_of_when_it_came(shops):
     assert shop.status()["generation"] <= before + 2
     always.unlink()
     wait_until(lambda: shop.answer() == shop.answer(), "no more restarts")
+
+
+def test_apps_of_a_reload_are_watched(tmp_path):
+    """A new one, and one whose folder for such files is another now."""
+    moved, new = Shop(tmp_path, "moved"), Shop(tmp_path, "new")
+    with serve(tmp_path, moved) as server:
+        moved.server = new.server = server
+        moved.answer()
+        moved.keys["restart_dir"] = "run"
+        configure(tmp_path, moved, new)
+        assert commands.run(server, "reload").exit_code == 0
+        new.answer()
+        for shop, folder in ((moved, "run"), (new, "tmp")):
+            (shop.root / folder).mkdir(exist_ok=True)
+            (shop.root / folder / "restart.txt").touch()
+            shop.wait_for("ready", 1)
+            assert shop.has_logged(f"{folder}/restart.txt was touched")
 
 
 # --- development ------------------------------------------------------------------
