@@ -14,6 +14,7 @@ import pytest
 from passtwist.model import ExitStatus
 from passtwist.pool import AppRemoved
 from passtwist.service.gateway import MAX_ATTEMPTS
+from passtwist.service.in_flight import InFlight
 from passtwist.service.link import MOST_LOSSES
 from passtwist.wire.frames import encode_frame
 from passtwist.wire.session import (
@@ -310,4 +311,51 @@ def test_connections_that_were_of_use_may_be_closed_as_often_as_one_likes(make_w
         served = worker.accept()
         world.reactor.settle()
     assert not world.driver.workers[1].is_lost
+    assert world.states() == ["idle"]
+
+
+# --- waiting for a connection -----------------------------------------------------
+
+
+def waiting_for_connection(world):
+    """A request whose worker lost its connection a moment before."""
+    worker, (served,) = served_once(world)
+    served.close()
+    world.reactor.settle()
+    session, recorder = world.ask(body=b"order")
+    return worker, session, recorder
+
+
+def states(world):
+    """What `passtwist requests` would say."""
+    gateway, workers = world.gateway, world.driver.workers
+    flight = InFlight(world.pool, gateway.gates, workers, world.reactor.seconds)
+    return [(one["state"], one["pid"]) for one in flight.page()["requests"]]
+
+
+def test_a_request_that_waits_for_a_connection_is_sent_when_it_is_there(make_world):
+    """Until then it says so."""
+    world = make_world(max_pool_size=1)
+    worker, _, recorder = waiting_for_connection(world)
+    assert states(world) == [("connecting", worker.pid)]
+    served = worker.accept()
+    world.reactor.settle()
+    assert states(world) == [("sent", worker.pid)]
+    assert answer(world, served)[1] == b"order"
+    assert recorder.calls == ANSWERED
+    assert states(world) == []
+
+
+def test_a_client_that_leaves_while_its_request_waits_so_reaches_no_worker(make_world):
+    """The next one does, on that connection."""
+    world = make_world(max_pool_size=1)
+    worker, session, recorder = waiting_for_connection(world)
+    session.abandon()
+    assert states(world) == []
+    _, following = world.ask(body=b"next")
+    served = worker.accept()
+    world.reactor.settle()
+    assert answer(world, served)[1] == b"next"
+    assert following.calls == ANSWERED
+    assert (session.ended, recorder.calls) == (True, [])
     assert world.states() == ["idle"]
