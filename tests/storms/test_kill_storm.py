@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.storms.killing import kill_on
+from tests.storms.killing import MANAGER, WORKER, kill_on
 from tests.storms.sizes import SIZE
 from tests.storms.storm import NAME, ROUTES, serving
 
@@ -39,6 +39,6 @@ def test_a_kill_fails_only_the_requests_that_are_in_the_worker(
         print(record)
         assert record.verdict.faults() == {}
         assert set(record.verdict.tally.failures) <= {"502"}
-        assert record.kills["worker"] > 0
-        assert record.kills["manager"] > 0
+        assert record.kills[WORKER] > 0
+        assert record.kills[MANAGER] > 0
         assert afterwards == 0
