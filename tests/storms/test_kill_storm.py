@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
+from tests.storms.deployments import GOOD, Deployments
 from tests.storms.killing import MANAGER, WORKER, kill_on
 from tests.storms.sizes import SIZE
 from tests.storms.storm import NAME, ROUTES, serving
@@ -42,3 +45,25 @@ def test_a_kill_fails_only_the_requests_that_are_in_the_worker(
         assert record.kills[WORKER] > 0
         assert record.kills[MANAGER] > 0
         assert afterwards == 0
+
+
+def test_good_code_comes_up_whoever_is_killed_meanwhile(tmp_path):
+    """A kill says nothing about new code, so no restart is given up for it."""
+    with serving(
+        tmp_path, "smart", seed=11, rate=SIZE.rate, health_check="/healthz"
+    ) as storm:
+        kills = threading.Thread(target=kill_on, args=(storm, SIZE.kills))
+        deployments = Deployments(storm, links=False)
+        kills.start()
+        try:
+            while kills.is_alive():
+                deployments.deploy(GOOD)
+        finally:
+            kills.join()
+        storm.wait_until_full()
+        deployments.deploy(GOOD)
+        storm.wait_for_requests(storm.crowd.tally.requests + 100)
+        record = storm.over()
+        print(record)
+        assert record.verdict.faults() == {}
+        assert max(record.verdict.tally.answered) == deployments.release
