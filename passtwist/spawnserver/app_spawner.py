@@ -17,7 +17,7 @@ from passtwist.spawnserver.channel import Channel
 from passtwist.spawnserver.fork_safety import ForkSafety, UnsafeFork, refusal
 from passtwist.spawnserver.layer import Layer, Task
 from passtwist.spawnserver.loading import LoadedApp, enter_app, load_app
-from passtwist.spawnserver.processes import fork_twice
+from passtwist.spawnserver.processes import fork_twice, wait_for_adoption
 from passtwist.spawnserver.rehearsal import rehearse
 from passtwist.wire.journey import FailedRecord
 from passtwist.worker import signals
@@ -100,11 +100,13 @@ class AppSpawner(Layer):
         journal.begin("fork_worker")
         if journal.is_abandoned:
             return  # given up before it reached us
-        if not fork_twice():
+        between = fork_twice()
+        if not between:
             journal.end("fork_worker")
             return
         own = Journal(WORKER, journal.detach())
-        self.become(_become_worker(loaded, request, own, dict(descriptors), self.code))
+        given = dict(descriptors)
+        self.become(_become_worker(loaded, request, own, given, self.code, between))
 
 
 def _become_worker(
@@ -113,6 +115,7 @@ def _become_worker(
     journal: Journal,
     descriptors: Dict[str, int],
     code: str,
+    between: int,
 ) -> Task:
     spec = loaded.spec
     facts = WorkerFacts(request.number, os.getpid(), request.generation, True)
@@ -125,6 +128,7 @@ def _become_worker(
             signals.show_stacks_on(descriptors["stacks"])
             reseed()
             set_title("worker", spec.name)
+            wait_for_adoption(between)
             journal.started()
             with journal.doing("after_fork"):
                 loaded.half.call("after_fork", loaded.app, facts)

@@ -31,6 +31,7 @@ from passtwist.spawnserver.processes import (
     fork_twice,
     lift,
     place,
+    wait_for_adoption,
 )
 from passtwist.spawnserver.worker_request import WORKER_DESCRIPTORS, request_in_memory
 from passtwist.wire.journey import FailedRecord
@@ -73,9 +74,11 @@ class SpawnManager(Layer):
         memory = request_in_memory(request)
         try:
             journal.begin("start_worker_process")
-            if not fork_twice():
+            between = fork_twice()
+            if not between:
                 journal.end("start_worker_process")
                 return
+            wait_for_adoption(between)
             descriptors["handshake"] = journal.detach()
             given = [memory, *(descriptors[name] for name in WORKER_DESCRIPTORS)]
             handshake = descriptors["handshake"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import sys
 import time
 import warnings
 from typing import Mapping, NoReturn, Sequence
@@ -22,6 +23,9 @@ FIRST = 3
 # overwrite another.
 _HIGH = 128
 
+# Since then `os.fork` warns of threads.
+_WARNS = sys.version_info >= (3, 12)
+
 _REPARENT_PAUSE = 0.0002  # seconds
 
 
@@ -31,17 +35,20 @@ def fork() -> int:
     :raises OSError: the operating system refused.
     """
     flush_streams()
+    if not _WARNS:
+        return os.fork()
     with warnings.catch_warnings():
-        # Python 3.12 warns of other threads; the audit has seen them, and
-        # they are allowed.  As an error, it would end a child already made.
+        # The audit has seen the threads, and they are allowed.  As an error, the
+        # warning would end a child already made.
         warnings.simplefilter("ignore", DeprecationWarning)
         return os.fork()
 
 
-def fork_twice() -> bool:
-    """Make a process that is no child of ours but of the subreaper.
+def fork_twice() -> int:
+    """Make a process that is to be no child of ours but of the subreaper.
 
-    Answers True in that process, once its parent is gone, and False here.
+    Answers 0 here, and in that process the pid of the one between us, which is
+    about to end: give it to `wait_for_adoption`.
 
     :raises OSError: the operating system refused; in this process only.
     """
@@ -50,22 +57,29 @@ def fork_twice() -> bool:
         try:
             _, status = os.waitpid(pid, 0)
         except ChildProcessError:
-            return False  # a SIGCHLD handler of the app's was faster
+            return 0  # a SIGCHLD handler of the app's was faster
         if status:
             refused = os.WEXITSTATUS(status) if os.WIFEXITED(status) else errno.EAGAIN
             raise OSError(refused, os.strerror(refused))
-        return False
+        return 0
     between = os.getpid()
     try:
         if os.fork():
             os._exit(0)
     except OSError as error:
         os._exit(error.errno or errno.EAGAIN)
-    # Our parent is to be the controller before anybody hears of us, else it
-    # can't believe our pid.
+    return between
+
+
+def wait_for_adoption(between: int) -> None:
+    """Wait until our parent is the controller.
+
+    Before that nobody may hear of us: it could not believe our pid.  To give
+    all its memory back takes the process between us a while, in which we can do
+    something useful.
+    """
     while os.getppid() == between:
         time.sleep(_REPARENT_PAUSE)
-    return True
 
 
 def lift(descriptor: int) -> int:
