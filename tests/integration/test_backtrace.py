@@ -6,12 +6,14 @@ import os
 import re
 import signal
 import tempfile
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
-from passtwist.testing.waiting import wait_until
+from passtwist.cli.admin_client import AdminError, WhichServer, order
+from passtwist.testing.waiting import PATIENCE, wait_until
 from tests.integration.accounts import OWNER, site_of
 from tests.integration.commands import complaint, output, run
 from tests.integration.sites import Site, serve
@@ -167,40 +169,45 @@ def test_stacks_do_not_get_among_what_the_app_prints(tmp_path):
         assert not log.exists() or log.read_bytes() == b""
 
 
-@pytest.mark.parametrize(
-    ("how", "why"),
-    [
-        (
-            "with_a_handler",
-            "it has a handler of its own for SIGUSR2, or has closed its descriptors",
-        ),
-        ("with_signals_blocked", "it blocks SIGUSR2"),
-    ],
-)
-def test_a_worker_that_does_not_hear_the_signal_is_told_of(tmp_path, how, why):
-    """After some seconds, with what may be the cause; it is not ended by it."""
-    site = stuck_site(tmp_path)
-    with serve(tmp_path, site) as server, stuck(server, site, how) as pid:
-        expected = f"worker {pid} of probe does not tell: {why}"
-        assert complaint(server, "backtrace", pid) == expected
-        assert [worker["pid"] for worker in server.workers("probe", "busy")] == [pid]
+def refusal(server, pid):
+    """Why there are no stacks of it; several threads may ask at a time."""
+    which = WhichServer(str(server.runtime_dir))
+    with pytest.raises(AdminError) as refused:
+        order("backtrace", {"pid": pid}, which, PATIENCE)
+    return str(refused.value)
+
+
+SILENT = {
+    "with_a_handler": (
+        "it has a handler of its own for SIGUSR2, or has closed its descriptors"
+    ),
+    "with_signals_blocked": "it blocks SIGUSR2",
+    "in_a_loop": "it is stopped, by a signal or a debugger (T (stopped))",
+}
+
+
+def test_workers_that_do_not_hear_the_signal_are_told_of(tmp_path):
+    """After some seconds, with what may be the cause; they are not ended by it."""
+    sites = {how: stuck_site(tmp_path, how, base_uri=f"/{how}") for how in SILENT}
+    with (
+        serve(tmp_path, *sites.values()) as server,
+        ExitStack() as clients,
+        ThreadPoolExecutor(len(SILENT)) as askers,
+    ):
+        pids = {
+            how: clients.enter_context(stuck(server, site, how, f"/{how}"))
+            for how, site in sites.items()
+        }
+        os.kill(pids["in_a_loop"], signal.SIGSTOP)
+        told = {how: askers.submit(refusal, server, pid) for how, pid in pids.items()}
+        for how, why in SILENT.items():
+            expected = f"worker {pids[how]} of {how} does not tell: {why}"
+            assert told[how].result(30) == expected
+            (busy,) = server.workers(how, "busy")
+            assert busy["pid"] == pids[how]
+        os.kill(pids["in_a_loop"], signal.SIGCONT)
+        assert " in in_a_loop\n" in output(server, "backtrace", pids["in_a_loop"])
         server.kill()
-
-
-def test_a_worker_that_is_stopped_is_told_of(tmp_path):
-    """It goes on when it is continued, and tells again."""
-    site = Site(tmp_path)
-    with serve(tmp_path, site) as server:
-        assert server.get("/").status == 200
-        pid = pid_of(server)
-        os.kill(pid, signal.SIGSTOP)
-        told = complaint(server, "backtrace", pid)
-        assert told == (
-            f"worker {pid} of probe does not tell: it is stopped, by a signal or a "
-            "debugger (T (stopped))"
-        )
-        os.kill(pid, signal.SIGCONT)
-        assert "_serve_slot" in output(server, "backtrace", pid)
 
 
 def test_what_is_no_worker_and_no_spawner_is_refused(tmp_path):

@@ -112,6 +112,7 @@ def test_once_its_head_was_sent_the_connection_is_cut(tmp_path):
         assert got.endswith(b"\r\nhpiece 0\n\r\n") or b"piece 0\n" in got
         assert b"\r\n0\r\n\r\n" not in got
         server.wait_for_log("wait_for_gate")
+        site.open_gate("1")
 
 
 def test_a_late_answer_reaches_nobody(tmp_path):
@@ -152,6 +153,7 @@ def test_the_other_requests_of_that_worker_may_end(tmp_path):
         assert slow.result(30).status == 504
         site.open_gate("b")
         assert (other.result(30).status, other.result().text) == (200, "b")
+        site.open_gate("never")
         assert server.get("/pid").text != str(pid)
         wait_for_end_of(pid)
 
@@ -161,9 +163,11 @@ def test_a_request_whose_client_has_left_is_ended_too(tmp_path):
     site = endless_site(tmp_path, max_instances=1)
     with serve(tmp_path, site) as server:
         with server.connect() as client:
-            client.sendall(b"GET /in_a_loop HTTP/1.1\r\nHost: a\r\n\r\n")
-            site.wait_for_notes("begun")
+            client.sendall(b"GET /wait?gate=a HTTP/1.1\r\nHost: a\r\n\r\n")
+            site.wait_for_notes("begun a")
             pid = busy_worker(server)
+        server.wait_for_log("app probe: GET /wait?gate=a runs for ")
+        site.open_gate("a")
         wait_for_end_of(pid)
         assert server.get("/").status == 200
 
