@@ -164,8 +164,8 @@ def test_fifty_spawns_leave_no_descriptor_in_any_layer(driver, hello):
     assert settled_descriptors(layers) == before
     last = descriptors_of(workers[-1])
     kinds = sorted(target.partition(":")[0] for target in last.values())
-    # Standard streams, lifeline, listener, and mmap's own of the scoreboard.
-    assert kinds == ["/dev/null", "/memfd", "pipe", "pipe", "pipe", "socket"]
+    # Standard streams, lifeline, stacks, listener, and mmap's own of the scoreboard.
+    assert kinds == ["/dev/null", "/memfd", "pipe", "pipe", "pipe", "pipe", "socket"]
 
 
 def test_retired_app_spawners_end_and_the_framework_spawner_stays(driver, hello):
