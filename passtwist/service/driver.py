@@ -27,7 +27,7 @@ from passtwist.pool import (
     WorkerReady,
 )
 from passtwist.service.announcer import Announcer
-from passtwist.service.health import HealthCheck
+from passtwist.service.health import HealthCheck, has_loaded_code
 from passtwist.service.link import WorkerLink
 from passtwist.service.running import RunningWorker
 from passtwist.service.wakeups import WakeUps
@@ -129,7 +129,8 @@ class Driver:
         running.spawn = None
         worker.when_exited().addCallback(self._exited, number, running)
         app = self._apps.get(running.app)
-        if not running.check_health or app is None or not app.settings.health_check:
+        unproven = running.check_health or has_loaded_code(worker)
+        if not unproven or app is None or not app.settings.health_check:
             return self._connect(worker, number, running)
         check = HealthCheck(
             self._reactor,

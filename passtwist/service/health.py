@@ -38,6 +38,16 @@ _STATUS = re.compile(rb"[0-9]{3}")
 KEPT = 2048  # bytes of the body, for who has to find out what is wrong
 
 
+def has_loaded_code(worker: IWorker) -> bool:
+    """Whether the app's code was loaded for this worker, so just now.
+
+    Not if it was forked from what has been there.  Files may have changed since
+    another worker of its generation was asked.
+    """
+    steps = (step for step in worker.journey if isinstance(step, Step))
+    return any(step.name == "load_app" for step in steps)
+
+
 @implementer(IResponder)
 class _Answer:
     """Takes the answer; *come* is called when it is whole, or fails with a reason."""

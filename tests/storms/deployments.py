@@ -47,9 +47,9 @@ class Deployments:
     """Puts releases into an app's folder and has them served.
 
     With *links* the app's root is a link that leads to the folder of a release;
-    else its files are replaced.  A worker that loads the code itself, as those of
-    ``conservative`` do, finds its own release whenever it is started only with
-    links.
+    else its files are replaced.  Then a worker that loads the code itself, as those
+    of ``conservative`` do, gets the newest release also when it takes the place of
+    one that has had enough requests, good or not.
 
     :ivar release: the number of the newest; the first is 1.
     :ivar good_ones: those that came up.

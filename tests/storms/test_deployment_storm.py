@@ -6,22 +6,28 @@ import pytest
 
 from tests.storms.deployments import BROKEN, GOOD, HANG, Deployments, plan
 from tests.storms.sizes import SIZE
-from tests.storms.storm import ROUTES, serving
+from tests.storms.storm import serving
 
 pytestmark = pytest.mark.timeout(SIZE.timeout)
 
 
 @pytest.mark.parametrize(
-    ("method", "threads"), [*((method, 1) for method in ROUTES), ("smart-lv2", 4)]
+    ("method", "threads", "links"),
+    [
+        pytest.param("conservative", 1, False, id="conservative-1-in-place"),
+        pytest.param("conservative", 1, True, id="conservative-1-by-link"),
+        pytest.param("smart-lv2", 1, False, id="smart-lv2-1-in-place"),
+        pytest.param("smart-lv2", 4, False, id="smart-lv2-4-in-place"),
+        pytest.param("smart", 1, True, id="smart-1-by-link"),
+    ],
 )
 def test_nobody_notices_a_deployment_whether_its_code_is_good_or_not(
-    tmp_path, method, threads
+    tmp_path, method, threads, links
 ):
     """No request fails, none is answered wrongly, and no POST runs twice.
 
     Code that does not come up answers nobody; what came up last answers all.
     """
-    links = method == "conservative"
     with serving(
         tmp_path,
         method,
