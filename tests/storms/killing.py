@@ -10,13 +10,15 @@ import signal
 import threading
 from typing import TYPE_CHECKING
 
+from tests.storms.storm import NAME
+
 if TYPE_CHECKING:
     from passtwist.testing.server import RunningServer
     from tests.storms.storm import Storm
 
 MANAGER, SPAWNER, WORKER = "manager", "spawner", "worker"
-# One on its way to be a worker or a spawner: the status does not know it yet.
-STARTING = "starting process"
+# One on its way to be a worker or a spawner, or that was one and leaves.
+OTHER = "starting or leaving process"
 
 
 def roles(server: RunningServer) -> dict[int, str]:
@@ -25,37 +27,44 @@ def roles(server: RunningServer) -> dict[int, str]:
     found = {page["spawn_server"]["pid"]: MANAGER}
     for spawner in page["spawn_server"]["spawners"]:
         found[spawner["pid"]] = SPAWNER
-    for app in page["apps"]:
-        for worker in app["workers"]:
-            found[worker["pid"]] = WORKER
+    for worker in server.workers(NAME, "idle", "busy"):
+        found[worker["pid"]] = WORKER
     return found
 
 
 def kill_one(storm: Storm, role: str) -> None:
-    """One of that role; nobody, if there is none."""
+    """One of that role; those that start or leave have the role of workers, too.
+
+    Nobody, if there is none, or no worker that serves: starting all anew takes longer
+    than the time between two kills, on a slow machine, so that none would ever serve
+    again, and nothing be tried but the patience of clients.
+    """
     known = roles(storm.server)
-    by_role: dict[str, list[int]] = {}
-    for pid in sorted(storm.server.processes()):
-        by_role.setdefault(known.get(pid, STARTING), []).append(pid)
-    if role == WORKER and role not in by_role:
-        role = STARTING
-    if role not in by_role:
+    if WORKER not in known.values():
+        storm.note(f"nobody serves, so no {role} is killed")
         return
-    pid = storm.chance.choice(by_role[role])
+    roles_of_victims = (role, OTHER) if role == WORKER else (role,)
+    victims = [
+        pid
+        for pid in sorted(storm.server.processes())
+        if known.get(pid, OTHER) in roles_of_victims
+    ]
+    if not victims:
+        return
+    pid = storm.chance.choice(victims)
     assert pid > 1  # 0 would be this test's own process group
     try:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
         return
-    storm.killed[pid] = role
-    storm.note(f"killed {role} {pid}")
+    storm.killed[pid] = known.get(pid, OTHER)
+    storm.note(f"killed {storm.killed[pid]} {pid}")
 
 
 def kill_on(storm: Storm, times: int, every: float = 0.3) -> None:
     """Try *times* to kill one, one after the other.
 
-    Each role has its turn, in an order left to chance: else a manager that is alone,
-    because all others have been killed, would be what all kills meet from then on.
+    Each role has its turn, in an order left to chance.
 
     :param every: seconds; the storm's own rhythm, no wait for anything.
     """
