@@ -72,12 +72,13 @@ def worker_rows(workers: Iterable[Json]) -> Iterable[tuple[str, ...]]:
             f"{one_line(one['method'] + ' ' + one['path'])} {seconds(one['seconds'])}"
             for one in worker.get("current") or ()
         ]
+        took = worker["spawn_seconds"]  # None while it starts
         yield (
-            str(worker["pid"]),
+            str(worker["pid"] or ""),
             worker["state"],
             str(worker["sessions"]),
             str(worker["requests"]),
-            f"{worker['spawn_method']} {seconds(worker['spawn_seconds'])}",
+            "" if took is None else f"{worker['spawn_method']} {seconds(took)}",
             seconds(worker["uptime_s"]),
             memory(worker.get("memory")),
             "; ".join(current),

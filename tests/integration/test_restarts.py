@@ -274,6 +274,8 @@ def test_status_names_each_state_of_a_life_with_restarts(shops):
     with ThreadPoolExecutor(1) as client:
         waiting = client.submit(shop.answer)
         shop.wait_for("starting", 0)
+        # For people as well, of whom most ask while something is starting.
+        assert " starting " in commands.output(shop.server, "status")
         shop.write("go", "")
         assert waiting.result(30)[0] == "one"
     shop.wait_for("ready", 0)
