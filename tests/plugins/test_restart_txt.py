@@ -130,6 +130,23 @@ def test_the_root_is_resolved_at_each_look(tmp_path):
     stop()
 
 
+def test_another_file_counts_even_with_the_same_time(tmp_path):
+    """A build may give all files of every release one time."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        Watched(tmp_path / name).touch()
+    current = tmp_path / "current"
+    current.symlink_to(tmp_path / "one")
+    reactor, app = HandReactor(), FakeRestartableApp(str(current))
+    stop = RestartFiles().watch(app, reactor)
+    current.unlink()
+    current.symlink_to(tmp_path / "two")
+    reactor.advance(LOOK_EVERY)
+    reactor.advance(LOOK_EVERY)
+    assert app.restarts == [TOUCHED]
+    stop()
+
+
 def test_always_restart_is_asked_for_while_the_file_is_there(watched):
     """A folder of that name will do as well, as Passenger's did."""
     watched.watch()

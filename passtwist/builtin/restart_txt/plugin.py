@@ -41,7 +41,7 @@ class Watch:
         self._reactor = reactor
         self._folder = os.path.join(app.root, app.restart_dir)
         self._timer: IDelayedCall | None = None
-        self._changed_at = self._look(ONCE)
+        self._seen = self._look(ONCE)
         self._always = False
         self._see_always()
         self._wait()
@@ -58,10 +58,10 @@ class Watch:
     def _again(self) -> None:
         self._wait()
         self._see_always()
-        changed_at = self._look(ONCE)
-        if changed_at != self._changed_at:
-            self._changed_at = changed_at
-            if changed_at is not None:  # that it went away means nothing
+        found = self._look(ONCE)
+        if found != self._seen:
+            self._seen = found
+            if found is not None:  # that it went away means nothing
                 self._app.restart(f"{self._app.restart_dir}/{ONCE} was touched")
 
     def _see_always(self) -> None:
@@ -71,13 +71,18 @@ class Watch:
             reason = f"{self._app.restart_dir}/{ALWAYS} is there" if always else ""
             self._app.restart_before_requests(reason)
 
-    def _look(self, name: str) -> int | None:
-        """When the file was changed, in nanoseconds; None when there is none."""
+    def _look(self, name: str) -> tuple[int, ...] | None:
+        """Which file it is, and when it was changed; None when there is none.
+
+        Those of two releases may have the same time, as a build gave it to all.
+        """
         try:
             found = os.stat(os.path.join(self._folder, name), follow_symlinks=False)
         except OSError:
             return None
-        return None if stat.S_ISLNK(found.st_mode) else found.st_mtime_ns
+        if stat.S_ISLNK(found.st_mode):
+            return None
+        return found.st_mtime_ns, found.st_ino, found.st_dev
 
 
 @implementer(IRestartTrigger)
