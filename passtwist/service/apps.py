@@ -72,6 +72,8 @@ class App:
         self._registry = registry
         self._toolkit = toolkit
         self._codes: dict[int, Code] = {}
+        self._proven = -1  # the newest generation that had a worker
+        self._failed: set[int] = set()  # generations of which the last spawn did
 
     @property
     def limits(self) -> Limits:
@@ -126,7 +128,15 @@ class App:
     def came_up(self, generation: int) -> None:
         """A worker of it is ready."""
         self.generation = max(self.generation, generation)
+        self._proven = max(self._proven, generation)
+        self._failed.discard(generation)
         self.last_spawn_error = None
+
+    def spawn_failed(self, generation: int, error: SpawnError) -> None:
+        """A worker of it did not get ready."""
+        self.last_spawn_error = error
+        if generation > self._proven:
+            self._failed.add(generation)
 
     def give_up(self, generation: int) -> None:
         """A generation failed to come up; harmless for one that did not."""
@@ -151,18 +161,22 @@ class App:
         return self._codes[max(self._codes)]
 
     def _drop(self, generation: int) -> None:
+        self._failed.discard(generation)
         code = self._codes.pop(generation, None)
         if code is not None:
             code.spawner.stop()
 
     def _look(self, generation: int) -> Code:
         code = self._codes.get(generation)
-        if code is None:
+        if code is None or generation in self._failed:
             # A deployment may swap a link in the root at any time; the workers of
             # one generation all get what it leads to now.
             root = os.path.realpath(self.settings.root)
             settings = attrs.evolve(self.settings, root=root)
             found = resolve(settings, self._server, self._registry)
+            if code is not None and code.spec == found.spec:
+                return code
+            self._drop(generation)
             for note in found.notes:
                 self.log.warn("app {app}: {note}", app=self.name, note=note)
             spawner = found.method.create_spawner(found.spec, self._toolkit)

@@ -174,7 +174,7 @@ class Driver:
             text = f"app {running.app}: {failure.getErrorMessage()}"
             error = SpawnError(INTERNAL, text)
         if wanted and running.app in self._apps:
-            self._apps[running.app].last_spawn_error = error
+            self._apps[running.app].spawn_failed(running.generation, error)
         if running.worker is None:
             self._forget(number)
         # A death of a layer is no failure of the app.

@@ -132,6 +132,31 @@ def test_an_app_that_is_not_there_is_looked_for_again(world):
     assert world.spawned() == [(2, 0, one)]
 
 
+def test_code_that_never_came_up_is_looked_for_again(world):
+    """Whoever mends it by swapping the link has no reason to restart anything."""
+    one = world.release("one")
+    world.app.spawn(1, 0)
+    world.app.spawn_failed(0, SpawnError("app-error", "no"))
+    world.app.spawn(2, 0)
+    two = world.release("two")
+    world.app.spawn(3, 0)
+    world.app.spawn_failed(0, SpawnError("app-error", "no"))
+    world.app.spawn(4, 0)
+    assert world.spawned() == [(1, 0, one), (2, 0, one), (3, 0, two), (4, 0, two)]
+    assert [one.is_stopped for one in world.method.spawners] == [True, False]
+
+
+def test_code_that_came_up_is_kept_when_a_later_spawn_fails(world):
+    """Its workers all run the same."""
+    one = world.release("one")
+    world.app.spawn(1, 0)
+    world.app.came_up(0)
+    world.app.spawn_failed(0, SpawnError("app-error", "no"))
+    world.release("two")
+    world.app.spawn(2, 0)
+    assert world.spawned() == [(1, 0, one), (2, 0, one)]
+
+
 def test_old_generations_are_let_go_when_the_restart_is_done(world):
     """Each by its own spawner; the others go on."""
     for generation in range(3):

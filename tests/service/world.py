@@ -29,6 +29,9 @@ class PlayedApp:
     def came_up(self, generation):
         self.last_spawn_error = None
 
+    def spawn_failed(self, generation, error):
+        self.last_spawn_error = error
+
     def spawn(self, number, generation):
         def cancelled(_):
             self.cancelled += 1
