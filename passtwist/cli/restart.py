@@ -16,7 +16,7 @@ from passtwist.cli.options import failure
 from passtwist.cli.status import one_line, seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     # The page ``restarts`` of the admin API.
     Json = Mapping[str, Any]
@@ -58,8 +58,13 @@ def restart(
         answer = order("restart", {"app": name}, server)
         if not wait:
             click.echo(f"{name}: restart ordered; passtwist status says how it goes")
-        elif not follow(name, answer, server):
-            failed.append(name)
+            continue
+        try:
+            if not follow(name, answer, server):
+                failed.append(name)
+        except KeyboardInterrupt:
+            click.echo(f"{name}: the restart goes on; passtwist status says how")
+            raise
     if failed:
         raise failure(f"the new code of {', '.join(failed)} does not serve")
 
@@ -90,7 +95,11 @@ def _restarting(answer: Json) -> str:
     if not replaced and not answer["workers"]:
         return "starting the first worker with new code"
     workers = _pids(answer)
-    return f"replaced {replaced} of {replaced + left}{workers and ', by ' + workers}"
+    text = f"replaced {replaced} of {replaced + left}{workers and ', by ' + workers}"
+    if answer["error"] is None:
+        return text
+    lines = (f"{text}; the next one did not start, and is tried again", *_why(answer))
+    return "\n".join(lines)
 
 
 def _finished(answer: Json) -> str:
@@ -100,15 +109,18 @@ def _finished(answer: Json) -> str:
 
 
 def _failed(answer: Json) -> str:
-    error = answer["error"]
-    lines = ["the new code does not serve"]
+    text = "the new code does not serve"
     if answer["serving"]:
-        lines[0] += f"; workers that go on with the old: {answer['serving']}"
-    lines.append(f"  {one_line(error['summary'])}")
+        text += f"; workers that go on with the old: {answer['serving']}"
+    return "\n".join((text, *_why(answer)))
+
+
+def _why(answer: Json) -> Iterator[str]:
+    error = answer["error"]
+    yield f"  {one_line(error['summary'])}"
     if error["advice"]:
-        lines.append(f"  {one_line(error['advice'])}")
-    lines.append(f"  More is in the log, by the error id {error['id']}.")
-    return "\n".join(lines)
+        yield f"  {one_line(error['advice'])}"
+    yield f"  More is in the log, by the error id {error['id']}."
 
 
 def _pids(answer: Json) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from passtwist.api.commands import CommandError, checked
 from passtwist.pool import WorkerState
+from passtwist.service.restarts import as_spawn_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -64,7 +65,9 @@ class RestartOrders:
     def page(self, app: str = "", after: str = "0") -> Answer:
         """How the restart of *app* is going, the first that began later than *after*.
 
-        ``state`` is asked, restarting, finished or failed.
+        ``state`` is asked, restarting, finished or failed.  An ``error`` while it
+        is restarting: the new code serves, but the last attempt to start one more
+        worker with it failed; it is tried again.
         """
         if not after.isdecimal():
             raise CommandError(400, "after must be a whole number")
@@ -94,6 +97,8 @@ class RestartOrders:
                 left=going.left,
                 seconds=round(self._now() - going.began_at, 3),
             )
+            if going.replaced:  # else that may be an error of the old code
+                found["error"] = _told(app, view.last_spawn_error)
         if found["generation"] is not None:
             found["workers"] = self._pids(view, found["generation"])
         return found
@@ -117,19 +122,23 @@ class RestartOrders:
 
 
 def _ended(outcome: RestartOutcome) -> Answer:
-    error = outcome.error
     return {
-        "state": "finished" if error is None else "failed",
+        "state": "finished" if outcome.error is None else "failed",
         "generation": outcome.generation,
         "seconds": round(outcome.seconds, 3),
         "serving": outcome.serving,
-        "error": None
-        if error is None
-        else {
-            "category": error.category,
-            "summary": error.summary,
-            "advice": error.advice,
-            "detail": error.detail,
-            "id": error.id,
-        },
+        "error": _told(outcome.app, outcome.error),
+    }
+
+
+def _told(app: str, fault: object | None) -> Answer | None:
+    if fault is None:
+        return None
+    error = as_spawn_error(app, fault)
+    return {
+        "category": error.category,
+        "summary": error.summary,
+        "advice": error.advice,
+        "detail": error.detail,
+        "id": error.id,
     }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from click.testing import CliRunner
 
+from passtwist.cli import restart as command
 from passtwist.cli.restart import described
 
 ANSWER = {
@@ -62,6 +64,16 @@ def test_why_it_failed():
     ]
 
 
+def test_why_it_does_not_get_on():
+    """New code serves, but one more worker with it does not start."""
+    going = {"replaced": 1, "left": 2, "workers": [7], "error": ERROR}
+    assert described({**ANSWER, **going}).splitlines() == [
+        "replaced 1 of 3, by worker 7; the next one did not start, and is tried again",
+        "  app shop: it ?[31m failed",
+        "  More is in the log, by the error id 0badc0de.",
+    ]
+
+
 def test_advice_is_given_and_nobody_may_be_left():
     error = {**ERROR, "summary": "app shop: no", "advice": "Mend it."}
     answer = {**ANSWER, "state": "failed", "error": error}
@@ -70,3 +82,20 @@ def test_advice_is_given_and_nobody_may_be_left():
         "  app shop: no",
         "  Mend it.",
     ]
+
+
+def test_who_interrupts_the_waiting_is_told_that_the_restart_goes_on(monkeypatch):
+    """The exit status is that of a failure: nobody knows how it ends."""
+
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    page = {"apps": [{"name": "shop"}]}
+    monkeypatch.setattr(command, "ask", lambda *args: page)
+    monkeypatch.setattr(command, "order", lambda *args: ANSWER)
+    monkeypatch.setattr(command, "follow", interrupted)
+    done = CliRunner().invoke(command.restart, ["shop", "--wait"])
+    assert (done.exit_code, done.stdout) == (
+        1,
+        "shop: the restart goes on; passtwist status says how\n",
+    )

@@ -12,7 +12,7 @@ import pytest
 
 from passtwist.testing.waiting import wait_until
 from tests.integration import commands
-from tests.integration.admin import order
+from tests.integration.admin import ask, order
 from tests.integration.shops import (
     BROKEN,
     HANG,
@@ -27,6 +27,13 @@ from tests.integration.sites import serve
 # Apps that do not meet; each is one test's own.
 DEVELOPMENT = {"environment": "development"}
 HEALTH = {"health_check": "/healthz"}
+ONLY_ONCE = """
+try:
+    open(os.path.join(HERE, "first"), "x").close()
+except FileExistsError:
+    if not os.path.exists(os.path.join(HERE, "mended")):
+        raise RuntimeError("it starts only once")
+"""
 SHOPS = {
     "conservative": {"spawn_method": "conservative", "min_instances": 3},
     "smart-lv2": {"spawn_method": "smart-lv2", "min_instances": 3},
@@ -45,6 +52,7 @@ SHOPS = {
     "ill-at-first": {**HEALTH, **DEVELOPMENT},
     "silent": {"health_check": "/wait", "start_timeout": "5s"},
     "growing": {"spawn_method": "smart-lv2"},
+    "faltering": {"spawn_method": "conservative", "min_instances": 2},
     "commands": {},
     "states": {},
 }
@@ -249,6 +257,36 @@ def test_while_new_code_is_broken_more_workers_of_the_old_are_started(shops):
         finally:
             (shop.root / "gate").touch()
         assert waiting.result(30) == ("one", pid)
+
+
+def progress(shop):
+    """How the first restart goes, as the command sees it."""
+    status, page = ask(shop.server, f"restarts?app={shop.name}&after=0")
+    assert status == 200
+    return page
+
+
+def test_code_that_starts_only_once_is_tried_again_and_who_waits_can_see_why(shops):
+    """The rest of the old workers serve on; nobody has to order it anew."""
+    shop = shops["faltering"]
+    shop.answer()
+    wait_until(lambda: len(serving(shop.status())) == 2, "2 workers")
+    shop.release("two", ONLY_ONCE)
+    with ThreadPoolExecutor(1) as client:
+        waiting = client.submit(shop.restart, "--wait")
+        try:
+            page = wait_until(
+                lambda: found if (found := progress(shop))["error"] else None,
+                "the error of the second worker",
+            )
+        finally:
+            shop.write("mended", "")
+        assert (page["state"], page["replaced"], page["left"]) == ("restarting", 1, 1)
+        assert "it starts only once" in page["error"]["summary"]
+        status, text = waiting.result(60)
+    assert (status, "faltering: done in" in text) == (0, True)
+    assert progress(shop)["error"] is None
+    assert set(serving(shop.wait_for("ready", 1)).values()) == {1}
 
 
 def test_a_storm_of_commands_is_one_restart_a_second(shops, server):
