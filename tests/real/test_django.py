@@ -64,6 +64,9 @@ def server(django_python, project):
         keys = {"spawn_method": way, **limits}
         apps.append(App(project.parent, way, django_python, **keys))
     with serve(project.parent, *apps, max_pool_size=8) as running:
+        # Auto makes no framework spawner for one app alone: it has to be second.
+        with visit(running, "/smart") as first:
+            first.get("/")
         yield running
 
 
@@ -217,17 +220,32 @@ def test_another_host_is_refused(client):
     assert "DisallowedHost" in title(refused)
 
 
-def test_the_folder_alone_is_enough(django_python, project, tmp_path):
-    """With the virtualenv where beginners have it: in the project's folder."""
+def test_a_virtualenv_in_the_folder_is_found(django_python, project, tmp_path):
+    """Where beginners have it."""
     folder = tmp_path / "shop"
     shutil.copytree(project, folder)
     (folder / ".venv").symlink_to(os.path.dirname(os.path.dirname(django_python)))
-    with RunningServer(str(folder)) as server, visit(server) as client:
+    with (
+        RunningServer("--spawn-method=smart", str(folder)) as server,
+        visit(server) as client,
+    ):
         assert title(client.get("/admin/login/")) == "Log in | Django site admin"
         app = server.app("shop")
         assert (app["framework"], app["spawn_method"]) == ("django", "smart")
         (spawner,) = server.spawners("framework")
         assert f"{folder}/.venv/bin/python" in spawner["key"]
+
+
+def test_the_folder_alone_is_enough(project, tmp_path):
+    """One app alone gets no framework spawner, and hears why."""
+    folder = tmp_path / "shop"
+    shutil.copytree(project, folder)
+    with RunningServer(str(folder)) as server, visit(server) as client:
+        assert title(client.get("/admin/login/")) == "Log in | Django site admin"
+        app = server.app("shop")
+        assert (app["framework"], app["spawn_method"]) == ("django", "smart-lv2")
+        assert app["spawn_method_reason"].startswith("no other app has used")
+        assert server.spawners("framework") == []
 
 
 @pytest.mark.parametrize(
@@ -246,7 +264,9 @@ def test_another_python_than_the_controllers_runs_the_app(
     shutil.copytree(project, folder)
     library = next(Path(other_django_python).parents[1].glob("lib/*/site-packages"))
     with (
-        RunningServer(f"--python={other_django_python}", str(folder)) as server,
+        RunningServer(
+            f"--python={other_django_python}", "--spawn-method=smart", str(folder)
+        ) as server,
         visit(server) as client,
     ):
         assert title(client.get("/admin/login/")) == "Log in | Django site admin"

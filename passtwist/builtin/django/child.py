@@ -14,27 +14,25 @@ from typing import Any, Callable, List
 
 # What most sites load of Django, and what can be loaded without settings (tried
 # with 5.2; where another version can't, that module is left to the app).
-# Not here: anything that defines models, and the backends of databases, which
-# import drivers that the app may not have.
+# Not here: what defines models, and the backends of databases with their drivers.
 PRELOADED = [
     "django." + name
     for name in """
 contrib.admin contrib.admin.options contrib.admin.sites contrib.admin.views.main
-contrib.auth.hashers contrib.auth.password_validation
-contrib.messages.middleware contrib.messages.storage.fallback
-contrib.sessions.middleware contrib.staticfiles.finders
-contrib.staticfiles.storage core.cache core.cache.backends.locmem core.checks
-core.handlers.wsgi core.mail core.paginator core.serializers.json core.signing
-core.wsgi db db.backends.base.base db.models db.models.functions
-db.models.sql.compiler forms forms.formsets forms.models http.multipartparser
-middleware.cache middleware.clickjacking middleware.common middleware.csrf
-middleware.gzip middleware.http middleware.locale middleware.security shortcuts
-template.backends.django template.context_processors template.engine
+contrib.auth.hashers contrib.auth.password_validation contrib.messages.middleware
+contrib.messages.storage.fallback contrib.sessions.middleware
+contrib.staticfiles.finders contrib.staticfiles.storage core.cache
+core.cache.backends.locmem core.checks core.handlers.wsgi core.mail core.paginator
+core.serializers.json core.signing core.wsgi db db.backends.base.base db.models
+db.models.functions db.models.sql.compiler forms forms.formsets forms.models
+http.multipartparser middleware.cache middleware.clickjacking middleware.common
+middleware.csrf middleware.gzip middleware.http middleware.locale middleware.security
+shortcuts template.backends.django template.context_processors template.engine
 template.loader template.loader_tags template.loaders.app_directories
-template.loaders.cached template.loaders.filesystem template.response
-templatetags.i18n templatetags.l10n templatetags.static templatetags.tz
-urls.conf utils.formats utils.translation.trans_real views.csrf views.debug
-views.defaults views.generic views.static
+template.loaders.cached template.loaders.filesystem template.response templatetags.i18n
+templatetags.l10n templatetags.static templatetags.tz urls.conf utils.formats
+utils.translation.trans_real views.csrf views.debug views.defaults views.generic
+views.static
 """.split()
 ]
 
@@ -65,8 +63,7 @@ def preload(app: Any) -> None:
     for name in PRELOADED:
         try:
             importlib.import_module(name)
-        except Exception:  # noqa: BLE001 - left out
-            # What it lacks is said when the app itself imports it.
+        except Exception:  # noqa: BLE001 - said when the app itself imports it
             continue
     if _module("conf").settings.configured:
         raise RuntimeError("importing Django has loaded settings")
@@ -80,22 +77,28 @@ def load(app: Any) -> Any:
 def warm(app: Any, application: Any) -> None:
     """Do what Django would do at the first request, as far as nobody sees it.
 
-    URL configuration with all its views, database backends (imported, not
-    connected), template engines with their libraries, models' caches,
-    translations; then a page, a form and requests of Django's own, which no
-    code of the project sees.  Middleware is loaded with the application.
+    URLs with all views, database backends (imported, not connected), template
+    engines with their libraries, models' caches, translations; then a page, a form
+    and requests of Django's own, which no code of the project sees.
     """
     if not _module("apps").apps.ready:
         return  # an entry that is Django's by name only
-    for step in (_warm_urls, _warm_databases, _warm_templates, _warm_models):
-        step()
-    _warm_translations()
-    for luxury in LUXURIES:
-        try:
-            luxury()
-        except Exception:  # noqa: BLE001 - left out
-            # What is wrong is said to the request that wants it, if any does.
-            continue
+    urls = _module("urls")
+    before = urls.get_script_prefix()
+    environ = {"SCRIPT_NAME": app.base_uri.rstrip("/"), "PATH_INFO": "/"}
+    name = _module("core.handlers.wsgi").get_script_name(environ)
+    # Where static files are is kept for good as it is when first asked for.
+    urls.set_script_prefix(name)
+    try:
+        for step in STEPS:
+            step()
+        for luxury in LUXURIES:
+            try:
+                luxury()
+            except Exception:  # noqa: BLE001 - said to the request that wants it
+                continue
+    finally:
+        urls.set_script_prefix(before)
 
 
 # The spawner's connections to databases, closed; for `after_fork`.
@@ -314,20 +317,17 @@ def _environ() -> Any:
         "HTTP_COOKIE": "a=b",
         "SERVER_NAME": "localhost",
         "SERVER_PORT": "443",
-        # Else some sites answer with "come by TLS" and nothing more.
-        "wsgi.url_scheme": "https",
+        "wsgi.url_scheme": "https",  # else some sites answer "come by TLS"
         "wsgi.input": io.BytesIO(),
     }
-    environ.update([settings.SECURE_PROXY_SSL_HEADER or ("HTTPS", "on")])
-    return environ
+    return dict([settings.SECURE_PROXY_SSL_HEADER or ("HTTPS", "on")], **environ)
 
 
 def _plain_page(request: Any) -> Any:
     _ = (request.GET, request.COOKIES, request.headers.get("Host"))
     request.build_absolute_uri()
     _module("middleware.csrf").get_token(request)
-    response = _module("http").HttpResponse("a")
-    response.set_cookie("a", "b", max_age=1)
+    (response := _module("http").HttpResponse("a")).set_cookie("a", "b", max_age=1)
     _module("utils.cache").add_never_cache_headers(response)
     return response
 
@@ -337,9 +337,8 @@ def _is_plain(site: Any) -> bool:
     settings = _module("conf").settings
     storages = getattr(settings, "STORAGES", {})  # since 4.2; the other until 5.0
     storage = storages.get("staticfiles", {}).get("BACKEND")
-    engines = [
-        getattr(one, "engine", None) for one in _module("template").engines.all()
-    ]
+    backends = _module("template").engines.all()
+    engines = [getattr(one, "engine", None) for one in backends]
     makers = [
         site.__class__,
         *(type(admin).has_module_permission for admin in site._registry.values()),
@@ -370,6 +369,7 @@ def _is_template_of_django(name: str) -> bool:
     return str(found.origin.name).startswith(os.path.join(folder, ""))
 
 
+STEPS = [_warm_urls, _warm_databases, _warm_templates, _warm_models, _warm_translations]
 LUXURIES = [_use_names, _use_formats, _use_page, _use_form, _use_requests, _use_admin]
 
 
