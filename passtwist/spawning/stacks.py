@@ -34,6 +34,8 @@ LOOK_EVERY = 0.02  # seconds
 READ_SIZE = 64 * 1024
 # faulthandler stops after 100 threads of 100 frames each.
 MAX_SIZE = 4 * 1024 * 1024
+# An app may write anything into the pipe, and never end a line.
+MAX_LINE = 8 * 1024
 
 _USR2 = 1 << (signal.SIGUSR2 - 1)
 
@@ -124,7 +126,8 @@ class Stacks(Selectable):
             self._look_later()
 
     def _drain(self) -> None:
-        while self._descriptor >= 0:
+        # Whoever writes without end must not keep us: for MAX_SIZE nobody waits.
+        while self._descriptor >= 0 and self._waiting:
             before = len(self._found)
             self.doRead()
             if len(self._found) == before:
@@ -150,6 +153,8 @@ class Stacks(Selectable):
         *lines, self._found = self._found.split(b"\n")
         for line in lines:
             self._log_line(line)
+        if len(self._found) > MAX_LINE:
+            self._log_rest()
 
     def _log_rest(self) -> None:
         rest, self._found = self._found, b""
@@ -183,7 +188,8 @@ def is_handling(pid: int) -> bool:
 def why_silent(pid: int) -> str:
     """What may be the cause when a process does not answer the signal."""
     state = _field_of(pid, "State")
-    if not state or state[0] in "ZX":
+    # One that is dying gives up its memory, then its descriptors, then its state.
+    if not state or state[0] in "ZX" or not _field_of(pid, "VmSize"):
         return "it has ended"
     if state[0] in "Tt":
         return f"it is stopped, by a signal or a debugger ({state})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 
 import pytest
 import pytest_twisted
@@ -100,6 +101,51 @@ async def test_a_process_without_a_handler_is_not_signalled():
         with pytest.raises(NoStacks, match=r"^it is not ready to tell them"):
             await stacks.ask(sent.append)
         assert sent == []
+    finally:
+        stacks.close()
+        os.close(write)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def test_a_line_that_does_not_end_is_logged_in_pieces(logged):
+    """An app may write into the pipe what it likes; none of it is kept."""
+    read, write = os.pipe()
+    os.set_blocking(read, False)
+    stacks = Stacks(reactor, read, "shop", "worker", 4711)
+    try:
+        for _ in range(5):
+            os.write(write, b"y" * 60_000)
+            stacks.doRead()
+        assert [text for _, _, text in logged] == ["y" * 60_000] * 5
+    finally:
+        stacks.close()
+        os.close(write)
+
+
+FLOOD = """
+import os, signal
+signal.signal(signal.SIGUSR2, lambda *_: None)
+while True:
+    os.write(1, b"y" * 65536)
+"""
+
+
+@pytest_twisted.ensureDeferred
+async def test_who_writes_without_end_is_not_listened_to_for_ever(logged):
+    """Who asked gets what there was; the server goes on."""
+    read, write = os.pipe()
+    os.set_blocking(read, False)
+    pid = os.posix_spawn(
+        sys.executable,
+        [sys.executable, "-c", FLOOD],
+        {},
+        file_actions=[(os.POSIX_SPAWN_DUP2, write, 1)],
+    )
+    stacks = Stacks(reactor, read, "shop", "worker", pid)
+    try:
+        await come_about(lambda: logged, "the flood, which comes after the handler")
+        assert (await stacks.ask(lambda _: None)).startswith("yyy")
     finally:
         stacks.close()
         os.close(write)
