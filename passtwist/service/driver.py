@@ -270,10 +270,11 @@ class Driver:
             running.deadline = None
         self.gateway.links.pop(number, None)
         self._announcer.worker_exited(running, status)
-        self._forget(number)
         # The pool first: what the link gives back must not be routed here.
         by_others = status.signal == signal.SIGKILL and not running.asked_to_leave
         self.gateway.tell(WorkerExited(number, innocent=by_others))
+        # Now that what the pool says of it was logged, with its pid.
+        self._forget(number)
         if running.link is not None:
             running.link.worker_exited()
 
