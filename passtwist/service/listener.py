@@ -109,7 +109,11 @@ class Listener:
 
     def _not_closed(self, failure: Failure, port: IListeningPort) -> None:
         if isinstance(port, tcp.Port) and port.connected:
-            # The file of a Unix socket is gone, and that was as far as it got.
+            # The file of a Unix socket is gone, and that was as far as it got: its
+            # lock would keep us from ever listening there again.
+            lock = getattr(port, "lockFile", None)
+            if lock is not None:
+                lock.unlock()
             tcp.Port.connectionLost(port, Failure(CONNECTION_DONE))
         self.log.warn(
             "closing {listener}: {error}",

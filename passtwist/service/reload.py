@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 SIGHUP = "SIGHUP"
 _LOG_KEYS = {"access_log", "access_log_format"}
+_LOCKED = "Cannot acquire lock"
 
 
 class ReloadRefused(PasstwistError):
@@ -224,7 +225,9 @@ def _remedy(error: StartupError, changes: Changes) -> str:
             "; the server's user may not, and only a server that is started as root "
             "can bind it before it leaves root: restart the server"
         )
-    if getattr(cause, "errno", None) == errno.EADDRINUSE and changes.listen_removed:
+    # Of a Unix socket Twisted says in words that somebody listens there.
+    is_taken = getattr(cause, "errno", None) == errno.EADDRINUSE or cause == _LOCKED
+    if is_taken and changes.listen_removed:
         return (
             f"; if it is {' or '.join(changes.listen_removed)} that is in its way, "
             "take that out first and reload, or restart the server"

@@ -498,6 +498,11 @@ def test_a_listener_in_the_way_of_another_is_named(tmp_path):
         assert f"if it is {narrow} that is in its way" in complaint(server, "reload")
         configure(tmp_path, site, listen=[HOME])
         output(server, "reload")
+        open_to_all = f"unix:{tmp_path}/front"
+        configure(tmp_path, site, listen=[HOME, open_to_all])
+        output(server, "reload")
+        configure(tmp_path, site, listen=[HOME, f"{open_to_all}:mode=600"])
+        assert f"if it is {open_to_all} that is in" in complaint(server, "reload")
         configure(tmp_path, site, listen=[HOME, "tcp:nonsense"])
         assert "not an endpoint" in complaint(server, "reload")
         assert ask(server, "ready")[0] == 200

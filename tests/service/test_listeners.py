@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 
 import pytest
@@ -139,10 +140,14 @@ async def test_one_that_is_closed_before_it_listens_is_called_off(world):
 
 @pytest_twisted.ensureDeferred
 async def test_a_port_whose_file_was_removed_is_closed_all_the_same(world, tmp_path):
-    """Twisted wants to remove it."""
+    """Twisted wants to remove it; nothing is left, and it can be bound again."""
     path = tmp_path / "s"
     listeners = world.listeners(f"unix:{path}", ANY)
     listeners.bind()
     path.unlink()
     await listeners.close()
     assert [door.is_closed for door in world.doors] == [True, True]
+    assert os.listdir(tmp_path) == []
+    listeners.bind()
+    assert path.is_socket()
+    await listeners.close()
