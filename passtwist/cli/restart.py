@@ -81,7 +81,12 @@ def follow(app: str, answer: Json, server: WhichServer) -> bool:
         if answer["state"] not in UNDER_WAY:
             break
         time.sleep(LOOK_EVERY)
-        answer = ask(f"restarts?{query}", server)
+        before, answer = answer, ask(f"restarts?{query}", server)
+        if before["state"] == "restarting" and answer["state"] == "asked":
+            raise failure(
+                f"the restart of {app} is no more: the app was removed and added "
+                "again meanwhile, or the server started anew"
+            )
     return bool(answer["state"] == "finished")
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from click import ClickException
 from click.testing import CliRunner
 
 from passtwist.cli import restart as command
+from passtwist.cli.admin_client import WhichServer
 from passtwist.cli.restart import described
 
 ANSWER = {
@@ -99,3 +101,10 @@ def test_who_interrupts_the_waiting_is_told_that_the_restart_goes_on(monkeypatch
         1,
         "shop: the restart goes on; passtwist status says how\n",
     )
+
+
+def test_a_restart_that_is_forgotten_is_not_waited_for(monkeypatch):
+    """The server, or the app, is another one that only has the same name."""
+    monkeypatch.setattr(command, "ask", lambda *args: {**ANSWER, "state": "asked"})
+    with pytest.raises(ClickException, match="restart of shop is no more"):
+        command.follow("shop", ANSWER, WhichServer())
