@@ -149,17 +149,11 @@ WORKER_TRANSITIONS: Final[dict[WorkerState, dict[WorkerEvent, WorkerState]]] = {
         _E.BECAME_READY: _W.STOPPING,
         _E.SPAWN_FAILED: _W.GONE,
         _E.DISMISSED: _W.STOPPING,
-        _E.CUT_OFF: _W.STOPPING,
         _E.EXITED: _W.GONE,
     },
-    # Spawn, process and connections end one after the other in any order; what
-    # is reported of a worker that is gone already is late, not wrong.
-    _W.GONE: {
-        _E.BECAME_READY: _W.GONE,
-        _E.SPAWN_FAILED: _W.GONE,
-        _E.CUT_OFF: _W.GONE,
-        _E.EXITED: _W.GONE,
-    },
+    # It is forgotten.  Spawn, process and connections end one after the other in
+    # any order: what is reported of it now is late, not wrong, and finds nobody.
+    _W.GONE: {},
 }
 
 _A = AppState
