@@ -226,6 +226,10 @@ def test_plugins_lists_what_is_provided_and_by_whom(run):
             ["framework", name, f"passtwist {__version__}"]
             for name in ("django", "flask", "wsgi")
         ),
+        *(
+            ["restart trigger", name, f"passtwist {__version__}"]
+            for name in ("autoreload", "restart-txt")
+        ),
     ]
 
 

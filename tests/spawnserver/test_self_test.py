@@ -151,7 +151,8 @@ def test_a_copy_that_hangs_is_ended_at_the_limit(monkeypatch):
 
 
 def test_a_copy_takes_no_descriptors_away(driver, hello):
-    """The spawner has after it what it had before: its channel and lifeline."""
+    """The spawner has after it what it had before: its channel, its lifeline, and
+    the pipe for its stacks."""
     spawn = driver.spawn(hello, ("app",))
     spawn.ready()
     kinds = sorted(
@@ -159,4 +160,4 @@ def test_a_copy_takes_no_descriptors_away(driver, hello):
         for number, name in descriptors_of(spawn.pid(APP)).items()
         if number > 2
     )
-    assert kinds == ["pipe", "socket"]
+    assert kinds == ["pipe", "pipe", "socket"]
