@@ -17,7 +17,7 @@ from tests.real.sites import visit
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-REQUESTS = 300
+REQUESTS = 150
 KINDS = ("immortal", "gc")
 TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="(\w+)"')
 
