@@ -22,13 +22,12 @@ if TYPE_CHECKING:
 
 MIB = 1 << 20
 
-# Where a case is about the way to a great many workers, these two are enough.
+# Where a case is about the way to a great many workers, these are enough.
 MANY = (
     "passtwist auto",
     "passtwist smart",
     "gunicorn sync",
     "gunicorn sync --preload",
-    "uwsgi",
 )
 
 
