@@ -305,6 +305,15 @@ class ISpawnerStatus(Interface):
         """The stacks of all its threads, as `IWorker.stacks`."""
 
 
+class IStartingWorker(Interface):
+    """The process of a worker that is not ready yet, for status."""
+
+    pid: int = Attribute("Verified to be our own child.")
+
+    def stacks() -> Deferred[str]:
+        """The stacks of all its threads, as `IWorker.stacks`."""
+
+
 class ISpawnServer(ISpawnToolkit):
     """The spawn server as the service sees it: the toolkit, and its life."""
 
@@ -324,6 +333,12 @@ class ISpawnServer(ISpawnToolkit):
 
     def manager_pid() -> int:
         """Pid of the spawn manager, 0 when there is none."""
+
+    def starting(number: int) -> IStartingWorker | None:
+        """The process that is to be worker *number*.
+
+        :returns: None before there is one, and when it is ready or has failed.
+        """
 
     def spawners() -> Sequence[ISpawnerStatus]:
         """The spawner processes that run."""

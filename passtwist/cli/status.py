@@ -75,7 +75,7 @@ def worker_rows(workers: Iterable[Json]) -> Iterable[tuple[str, ...]]:
         took = worker["spawn_seconds"]  # None while it starts
         yield (
             str(worker["pid"] or ""),
-            worker["state"],
+            worker["state"] + ("" if worker.get("enabled", True) else ", disabled"),
             str(worker["sessions"]),
             str(worker["requests"]),
             "" if took is None else f"{worker['spawn_method']} {seconds(took)}",

@@ -148,6 +148,15 @@ class Announcer:
         self._tell(text, error, "workers that go on serving", notice.serving)
 
     def _restart_failed(self, notice: RestartFailed) -> None:
+        if isinstance(notice.error, str):
+            # Not the new code's fault: the server stops, or the app was removed.
+            self.log.info(
+                "restart {number} of {app} ends unfinished: {why}",
+                number=notice.generation,
+                app=notice.app,
+                why=notice.error,
+            )
+            return
         error = as_spawn_error(notice.app, notice.error)
         text = f"restart {notice.generation} failed: {_FAILURE}"
         self._tell(text, error, "workers that go on with the old code", notice.serving)

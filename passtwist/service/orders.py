@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
     from twisted.python.failure import Failure
 
-    from passtwist.api.interfaces import ISpawnServer
+    from passtwist.api.interfaces import ISpawnServer, IStartingWorker, IWorker
     from passtwist.model import WorkerId
     from passtwist.pool import Event, Pool
     from passtwist.pool.views import WorkerView
@@ -71,10 +71,11 @@ class Orders:
     def backtrace(self, arguments: Arguments) -> Deferred[Answer]:
         """The stacks of all threads of a worker or spawner."""
         pid = checked(arguments, {"pid": int})["pid"]
-        for running in self._workers.values():
-            if running.worker is not None and running.worker.pid == pid:
+        for number, running in self._workers.items():
+            worker = self._process_of(number, running)
+            if worker is not None and worker.pid == pid:
                 what = f"worker {pid} of {running.app}"
-                return _told(pid, what, running.worker.stacks())
+                return _told(pid, what, worker.stacks())
         for one in self._spawn_server.spawners():
             if one.pid == pid:
                 what = f"{one.kind} spawner {pid} of {one.key}"
@@ -93,13 +94,19 @@ class Orders:
     ) -> Answer:
         pid = checked(arguments, {"pid": int})["pid"]
         for number, running in self._workers.items():
-            if running.worker is not None and running.worker.pid == pid:
+            worker = self._process_of(number, running)
+            if worker is not None and worker.pid == pid:
                 view = self._view_of(number)
                 if view is None or view.state in LEAVING:
                     raise CommandError(409, f"worker {pid} is leaving already")
                 self._tell(event(number))
                 return {"pid": pid, "app": running.app, "sessions": view.sessions}
         raise CommandError(404, self._no_worker(pid))
+
+    def _process_of(
+        self, number: WorkerId, running: RunningWorker
+    ) -> IWorker | IStartingWorker | None:
+        return running.worker or self._spawn_server.starting(number)
 
     def _view_of(self, number: WorkerId) -> WorkerView | None:
         view = self._pool.view()

@@ -11,6 +11,7 @@ file is in effect, all of it, or nothing has changed.
 from __future__ import annotations
 
 import errno
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -148,6 +149,10 @@ class Reload:
             raise ReloadRefused(
                 "the settings come from the command line; there is no file to read"
             )
+        file = self.settings.file
+        if os.path.exists(file) and not os.path.isfile(file):
+            # To open a FIFO would stop the server until somebody writes.
+            raise ReloadRefused(f"{file} is no regular file; nothing was read")
         try:
             return self._makers.read()
         except PasstwistError as error:

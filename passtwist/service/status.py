@@ -102,12 +102,14 @@ class Status:
         running = self._workers.get(view.id)
         worker = running.worker if running is not None else None
         link = running.link if running is not None else None
+        process = worker or self._spawn_server.starting(view.id)
         now = self._now()
         sessions = list(link.running.values()) if link is not None else []
         since = running.since if running is not None else now
         return {
-            "pid": worker.pid if worker is not None else 0,
+            "pid": process.pid if process is not None else 0,
             "state": view.state.value,
+            "enabled": view.enabled,
             "generation": view.generation,
             "sessions": view.sessions,
             "requests": link.requests if link is not None else 0,

@@ -9,7 +9,6 @@ closing its lifeline, so no pid has to be believed for that.
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from typing import TYPE_CHECKING, Protocol
@@ -41,6 +40,7 @@ from passtwist.spawning.hang import HangWatch, Holder, SpawnerHung, patience_for
 from passtwist.spawning.journey import Journey
 from passtwist.spawning.output import Output
 from passtwist.spawning.stacks import Stacks
+from passtwist.spawning.starting import StartingWorker
 from passtwist.spawning.worker import Worker
 from passtwist.wire.journey import (
     FailedRecord,
@@ -74,6 +74,7 @@ class Ground(Protocol):
     children: Children
     spawner_processes: Spawners
     manager: SpawnManager
+    starting_workers: dict[int, StartingWorker]
 
     def socket_path(self, number: int) -> str:
         """Where the worker's listening socket goes."""
@@ -194,13 +195,13 @@ class Attempt:
             self._ground.spawner_processes.forked(layer, self._request)
         self._watch.stop()
         try:
-            self._child = self._ground.children.adopt(record.pid, self._expected_uid())
+            child = self._ground.children.adopt(record.pid, self._request.app.uid)
         except NotOurChild as error:
             self._fail(INTERNAL, f"the worker's pid is not to be believed: {error}")
-
-    def _expected_uid(self) -> int:
-        uid = self._request.app.uid
-        return uid if uid >= 0 else os.geteuid()
+            return
+        self._child = child
+        started = StartingWorker(child, stacks)
+        self._ground.starting_workers[self._request.number] = started
 
     def _ready(self, record: ReadyRecord) -> None:
         descriptors = self._descriptors

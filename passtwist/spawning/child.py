@@ -146,13 +146,14 @@ class Children:
     def adopt(self, pid: int, uid: int) -> Child:
         """Begin to wait for a child.
 
+        :param uid: its user; less than 0: our own.
         :raises NotOurChild: it is none, or runs as another user than *uid*, or
             is somebody else already: an app that gave the pid of another's
             worker for its own could have that killed.
         """
         if pid in self._pids:
             raise NotOurChild(f"pid {pid} is known as another process")
-        child = Child(self._reactor, pid, uid)
+        child = Child(self._reactor, pid, uid if uid >= 0 else os.geteuid())
         self._pids.add(pid)
 
         def exited(status: ExitStatus) -> ExitStatus:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from passtwist.spawning.runtime_dir import RuntimeDir
     from passtwist.spawning.spawners import SpawnerProcess
     from passtwist.spawning.stacks import Stacks
+    from passtwist.spawning.starting import StartingWorker
     from passtwist.spawning.worker import Worker
     from passtwist.wire.control import Message
 
@@ -64,6 +65,7 @@ class SpawnServer:
         self.reactor = reactor
         self.children = Children(reactor)
         self.spawner_processes = Spawners(reactor)
+        self.starting_workers: dict[int, StartingWorker] = {}
         self.manager = SpawnManager(
             reactor, self.children, runtime.code, self._on_notice
         )
@@ -135,6 +137,10 @@ class SpawnServer:
         """See `ISpawnServer.manager_pid`."""
         return self.manager.pid
 
+    def starting(self, number: int) -> StartingWorker | None:
+        """See `ISpawnServer.starting`."""
+        return self.starting_workers.get(number)
+
     def spawners(self) -> Sequence[SpawnerProcess]:
         """See `ISpawnServer.spawners`."""
         return tuple(self.spawner_processes)
@@ -192,7 +198,11 @@ class SpawnServer:
             attempt.done.cancel()
             attempt.done.addErrback(lambda _: None)
             return fail(SpawnError(APP_ERROR, f"app {request.app.name}: {error}"))
-        return attempt.done
+        return attempt.done.addBoth(self._over, request.number)
+
+    def _over(self, result: Worker | Failure, number: int) -> Worker | Failure:
+        self.starting_workers.pop(number, None)
+        return result
 
     def _as_spawn_error(self, failure: Failure, request: SpawnRequest) -> Failure:
         """Let nothing but SpawnError and a cancellation out."""

@@ -155,6 +155,34 @@ def test_a_spawner_that_hangs_while_it_loads_the_app_tells_where(tmp_path):
         server.kill()
 
 
+def test_a_worker_that_hangs_while_it_loads_the_app_tells_where(tmp_path):
+    """Status has its pid, and by that it can be sent away."""
+    site = Site(tmp_path, spawn_method="conservative")
+    site.write(
+        "passenger_wsgi.py",
+        "def hang():\n    while True:\n        pass\nhang()\napplication = None\n",
+    )
+    with serve(tmp_path, site) as server, server.connect() as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+
+        def starting():
+            workers = server.workers("probe", "starting")
+            return workers[0]["pid"] if workers else None
+
+        pid = wait_until(starting, "a process that is to be a worker")
+
+        def told():
+            done = run(server, "backtrace", pid)
+            return done.stdout if " in hang" in done.stdout else None
+
+        lines = wait_until(told, "the app's frames").splitlines()
+        assert lines[0] == f"worker {pid} of probe:"
+        output(server, "detach", pid)
+        wait_until(lambda: starting() != pid, "the end of its start")
+        assert server.workers("probe", "idle") == []
+        server.kill()
+
+
 def test_stacks_do_not_get_among_what_the_app_prints(tmp_path):
     """Its log file has none of them; without being asked they are in our log."""
     site = Site(tmp_path, log_file="app.log")

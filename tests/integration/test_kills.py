@@ -131,7 +131,7 @@ def test_a_request_that_meets_a_worker_killed_just_now_is_given_to_another(
     site = Site(tmp_path, min_instances=2, prestart=True)
     with serve(tmp_path, site) as server:
         connection = http.client.HTTPConnection("127.0.0.1", server.port, 30)
-        for number in range(25):
+        for number in range(12):
             idle = wait_for_idle(server, 2)
             for pid in idle:
                 kill(pid)
@@ -140,7 +140,7 @@ def test_a_request_that_meets_a_worker_killed_just_now_is_given_to_another(
             response = connection.getresponse()
             assert (response.status, response.read()) == (200, b"%d" % number)
         connection.close()
-        assert site.notes() == [str(number) for number in range(25)]
+        assert site.notes() == [str(number) for number in range(12)]
 
 
 @pytest.mark.parametrize(

@@ -210,6 +210,9 @@ def test_an_invalid_file_changes_nothing_and_says_why(tmp_path):
         assert pids(server, "steady") | pids(server, "shop") == before
         file.unlink()
         assert "can't be read" in complaint(server, "reload")
+        os.mkfifo(file)
+        assert "is no regular file" in complaint(server, "reload")
+        file.unlink()
         shop.keys = {k: v for k, v in shop.keys.items() if k not in ("treads", "umask")}
         configure(tmp_path, rock, shop)
         assert output(server, "reload").startswith("app shop: changed: env;")

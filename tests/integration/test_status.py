@@ -20,6 +20,7 @@ MEMORY = {"pss": int, "uss": int, "rss": int}
 WORKER = {
     "pid": int,
     "state": str,
+    "enabled": bool,
     "generation": int,
     "sessions": int,
     "requests": int,
