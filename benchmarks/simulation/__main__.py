@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 PARTS = {"waiting": waiting, "faults": faulty, "costs": costs}
 
 
-def main(words: Sequence[str] | None = None) -> None:
-    """Print one part after the other."""
+def parsed(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """The options of the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.simulation",
         description="The real pool, in a simulated world.  The same seed gives the "
@@ -28,7 +28,12 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--part", action="append", choices=PARTS, help="only this one; repeatable"
     )
-    options = parser.parse_args(words)
+    return parser.parse_args(words)
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Print one part after the other."""
+    options = parsed(words)
     begun = time.monotonic()
     for number, name in enumerate(options.part or PARTS):
         if number:

@@ -11,6 +11,7 @@ from benchmarks import __main__ as command
 from benchmarks.measures import every_measure
 from benchmarks.report.page import KINDS
 from benchmarks.report.pictures import CURVE, PICTURES
+from benchmarks.simulation import __main__ as simulation
 from tests.docs.pages import ROOT, Page
 
 HOW_WE_MEASURE = Page(ROOT / "docs" / "explanation" / "how-we-measure.md")
@@ -67,9 +68,10 @@ def test_every_command_line_that_is_shown_is_understood(line):
     module, *words = shlex.split(line, comments=True)
     if module == "benchmarks":
         assert command.parsed(words)
+    elif module == "benchmarks.simulation":
+        assert simulation.parsed(words)
     else:
-        place = ROOT / module.replace(".", "/")
-        assert place.with_suffix(".py").is_file() or (place / "__main__.py").is_file()
+        assert (ROOT / f"{module.replace('.', '/')}.py").is_file()
         assert words == []
 
 

@@ -84,7 +84,7 @@ BROKEN = {
 }
 METHODS = ("conservative", "smart-lv2")
 # Whoever kills a process may stop some day: that is waited for.
-SLOW = ("killed", "hangs")
+SLOW = ("killed",)
 
 
 @pytest.fixture(scope="module", params=METHODS)
