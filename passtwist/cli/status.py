@@ -48,6 +48,10 @@ def show(answer: Json) -> None:
     for app in answer["apps"]:
         click.echo()
         show_app(app)
+    if answer.get("leaving"):
+        names = sorted({worker["app"] for worker in answer["leaving"]})
+        click.echo(f"\nworkers of removed apps: {', '.join(names)}")
+        show_workers(answer["leaving"])
 
 
 def show_app(app: Json) -> None:
@@ -61,8 +65,13 @@ def show_app(app: Json) -> None:
     if app.get("last_spawn_error"):
         click.echo(f"  last failed spawn: {one_line(app['last_spawn_error'])}")
     if app["workers"]:
-        columns = ("pid", "state", "sessions", "requests", "spawn", "up", "memory")
-        print_table((*columns, "current"), worker_rows(app["workers"]))
+        show_workers(app["workers"])
+
+
+def show_workers(workers: Iterable[Json]) -> None:
+    """Print a table of workers."""
+    columns = ("pid", "state", "sessions", "requests", "spawn", "up", "memory")
+    print_table((*columns, "current"), worker_rows(workers))
 
 
 def worker_rows(workers: Iterable[Json]) -> Iterable[tuple[str, ...]]:

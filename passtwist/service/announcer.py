@@ -56,7 +56,7 @@ _LINES: dict[type, tuple[Any, str]] = {
     WorkerDismissed: (_INFO, "worker {pid} of {app} leaves: {reason}"),
     WorkerOverstayed: (
         _WARN,
-        "killing worker {pid} of {app}: {sessions} request(s) left, {seconds:.0f} s on",
+        "killing worker {pid} of {app}: {sessions} request(s) left after drain_time",
     ),
     RestartBegan: (_INFO, "app {app}: restart {generation} begins: {reason}"),
     RestartSwitched: (

@@ -78,6 +78,10 @@ class Status:
                 ],
             },
             "apps": [self._app(app) for app in view.apps],
+            # Of apps that were removed, with the requests that they still have.
+            "leaving": [
+                {"app": worker.app, **self._worker(worker)} for worker in view.leaving
+            ],
         }
 
     def _app(self, view: AppView) -> dict[str, Any]:

@@ -325,6 +325,7 @@ STATUS = {
                 {
                     "pid": 4800,
                     "state": "busy",
+                    "enabled": False,
                     "generation": 1,
                     "sessions": 1,
                     "requests": 12,
@@ -338,6 +339,7 @@ STATUS = {
                 {
                     "pid": 0,
                     "state": "starting",
+                    "enabled": True,
                     "generation": 1,
                     "sessions": 0,
                     "requests": 0,
@@ -362,6 +364,23 @@ STATUS = {
             "last_spawn_error": None,
             "workers": [],
         },
+    ],
+    "leaving": [
+        {
+            "app": "wiki",
+            "pid": 4700,
+            "state": "draining",
+            "enabled": True,
+            "generation": 0,
+            "sessions": 1,
+            "requests": 7,
+            "spawn_method": "smart",
+            "spawn_seconds": 0.005,
+            "uptime_s": 300.0,
+            "idle_s": 0.0,
+            "memory": None,
+            "current": [{"method": "GET", "path": "/slow", "seconds": 9.0}],
+        }
     ],
 }
 
@@ -407,10 +426,14 @@ def test_status_for_people(run, tmp_path):
         "not smart, as a fork would not be safe: a thread",
         "last failed spawn: app shop: it ?[31mfailed",
         "PID STATE SESSIONS REQUESTS SPAWN UP MEMORY CURRENT",
-        "4800 busy 1 12 conservative 250 ms 61.0 s 5.0 MiB GET /[b]? 1.5 s",
+        "4800 busy, disabled 1 12 conservative 250 ms 61.0 s 5.0 MiB GET /[b]? 1.5 s",
         "starting 0 0 1.5 s",
         "",
         "blog: stopped, wsgi, auto, waiting 0, /srv/blog",
+        "",
+        "workers of removed apps: wiki",
+        "PID STATE SESSIONS REQUESTS SPAWN UP MEMORY CURRENT",
+        "4700 draining 1 7 smart 5 ms 5 min GET /slow 9.0 s",
     ]
 
 

@@ -167,6 +167,10 @@ def test_a_removed_app_finishes_what_it_has_begun(tmp_path):
         (worker,) = pids(server, "probe")
         configure(tmp_path, rock)
         assert output(server, "reload") == "app probe: removed\n"
+        (left,) = server.status()["leaving"]
+        found = (left["app"], left["pid"], left["state"])
+        assert found == ("probe", worker, "draining")
+        assert "\nworkers of removed apps: probe\n" in output(server, "status")
         assert waiting.result().status == 503
         assert server.get("/pid").status == 404
         configure(tmp_path, rock, site)
@@ -175,6 +179,7 @@ def test_a_removed_app_finishes_what_it_has_begun(tmp_path):
         site.open_gate("a")
         assert running.result().text == "a"
         wait_until(lambda: not os.path.exists(f"/proc/{worker}"), "the old to leave")
+        wait_until(lambda: not server.status()["leaving"], "that to be known")
         assert server.get("/").status == 200
 
 

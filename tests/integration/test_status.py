@@ -61,6 +61,7 @@ PAGE = {
     "pool": {"max_pool_size": int, "capacity_used": int, "busy": int, "queue": int},
     "spawn_server": {"pid": int, "spawners": [SPAWNER]},
     "apps": [APP],
+    "leaving": [],
 }
 
 
