@@ -196,20 +196,20 @@ class Stage(Site):
         """
         expected = (state, generation, queue, list(workers))
 
-        def is_so() -> bool:
+        def fitting() -> dict[str, Any] | None:
             app = self.truth()
             found = app["last_spawn_error"]
             fits = found is None if error is None else re.search(error, found or "")
-            return bool(fits) and look(app) == expected
+            return app if fits and look(app) == expected else None
 
         try:
-            wait_until(is_so, f"{self.name} to be {expected}, {error}")
+            app = wait_until(fitting, f"{self.name} to be {expected}, {error}")
         except AssertionError as late:
             now = self.truth()
             raise AssertionError(
                 f"{late}; it is {look(now)}, {now['last_spawn_error']}"
             ) from None
-        rows: list[dict[str, Any]] = self.truth()["workers"]
+        rows: list[dict[str, Any]] = app["workers"]
         return rows
 
     def truth(self) -> dict[str, Any]:

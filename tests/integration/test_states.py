@@ -82,6 +82,7 @@ import pytest
 
 from passtwist.pool.states import APP_TRANSITIONS, WORKER_TRANSITIONS
 from passtwist.testing.server import CUT_OFF
+from passtwist.testing.waiting import wait_until
 from tests.integration.admin import ask
 from tests.integration.sites import serve
 from tests.integration.stages import Stage, status_of
@@ -197,15 +198,16 @@ def test_a_life(stages):
     stage.mark("lingers")
     stage.becomes("stopped")
     client = stage.ask("/wait?gate=a")
+    stage.becomes("starting", "starting 0", queue=1)
+    pid = wait_until(lambda: stage.pid("starting"), "the pid of the one that starts")
     (worker,) = stage.becomes("starting", "starting 0", queue=1)
-    assert (worker["pid"], worker["spawn_seconds"]) == (0, None)
+    assert (worker["pid"], worker["spawn_seconds"]) == (pid, None)
     stage.load(1)
     (worker,) = stage.becomes("ready", "busy 0")
     (request,) = worker["current"]
     assert (request["method"], request["path"]) == ("GET", "/life/wait?gate=a")
     assert 0 <= request["seconds"] <= worker["uptime_s"]
-    assert worker["spawn_seconds"] > 0
-    pid = worker["pid"]
+    assert (worker["pid"], worker["spawn_seconds"] > 0) == (pid, True)
     stage.open_gate("a")
     assert status_of(client) == 200
     (worker,) = stage.becomes("ready", "idle 0")
@@ -218,7 +220,7 @@ def test_a_life(stages):
 
 
 def test_a_start_in_steps(stages):
-    """It has a pid once it is loaded, and is idle once it has said that it is well."""
+    """It is loaded, says that it is well, and only then is idle."""
     stage = stages["steps"]
     client = stage.ask()
     stage.load(1)
