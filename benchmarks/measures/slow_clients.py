@@ -25,7 +25,7 @@ SECONDS = 1.0
 
 # Some servers answer nobody as long as the slow ones are there: each turn of theirs
 # takes so long.
-PATIENCE = 2.0
+PATIENCE = 1.5
 
 CASES = (
     ("head", "The head of the request comes byte by byte"),

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 from typing import TYPE_CHECKING
 
-from benchmarks.servers.base import program
-from benchmarks.servers.passtwist import Passtwist
+from benchmarks.servers.passtwist_file import Keys, PasstwistFile
 
 if TYPE_CHECKING:
     from benchmarks.servers.base import Setup
@@ -16,7 +13,7 @@ if TYPE_CHECKING:
 IMMORTAL_SINCE, IMMORTAL_UNTIL = (3, 12), (3, 13)
 
 
-class PasstwistFreeze(Passtwist):
+class PasstwistFreeze(PasstwistFile):
     """`freeze` has no flag: the app's settings are in a file.
 
     :param freeze: a value of that setting.
@@ -34,31 +31,12 @@ class PasstwistFreeze(Passtwist):
             return f"needs CPython 3.12 or 3.13; this run is of {here[0]}.{here[1]}"
         return super().missing()
 
-    def files(self, setup: Setup) -> dict[str, str]:
-        app = {
-            "root": str(setup.site.folder),
-            "spawn_method": self.method,
-            "framework": setup.site.framework,
-            "entry": setup.site.entry,
-            "python": sys.executable,
-            "min_instances": setup.worker_count,
-            "threads": self.threads,
-            "freeze": self.freeze,
-        }
-        # TOML writes such strings and numbers as JSON does.
-        lines = (f"{key} = {json.dumps(value)}" for key, value in app.items())
-        return {"passtwist.toml": "\n".join(["[[app]]", *lines, ""])}
-
-    def command(self, setup: Setup) -> list[str]:
+    def apps(self, setup: Setup) -> list[Keys]:
         return [
-            program("twistd"),
-            "--nodaemon",
-            "--pidfile=",
-            "passtwist",
-            f"--config={setup.folder / 'passtwist.toml'}",
-            f"--listen=tcp:{setup.port}:interface=127.0.0.1",
-            f"--runtime-dir={setup.folder / 'run'}",
-            "--access-log=off",
-            f"--max-pool-size={setup.worker_count}",
-            *(["--default-user=root"] if os.geteuid() == 0 else []),
+            self.keys_of(
+                setup.site,
+                min_instances=setup.worker_count,
+                threads=self.threads,
+                freeze=self.freeze,
+            )
         ]

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 from typing import TYPE_CHECKING
 
-from benchmarks.servers.base import program
-from benchmarks.servers.passtwist import Passtwist
+from benchmarks.servers.passtwist_file import Keys, PasstwistFile
 
 if TYPE_CHECKING:
     from benchmarks.servers.base import Setup
@@ -26,7 +22,7 @@ PRECAUTIONS = {
 }
 
 
-class PasstwistNeighbours(Passtwist):
+class PasstwistNeighbours(PasstwistFile):
     """Each of the two may have as many workers as the setup says.
 
     :param neighbour: the site of the one that is not measured.
@@ -38,40 +34,21 @@ class PasstwistNeighbours(Passtwist):
         self.name = f"{self.name}, two apps"
         self.remark = "The app that is measured is the first one in the file."
 
-    def files(self, setup: Setup) -> dict[str, str]:
-        measured = self._keys("measured", setup.site, setup) | {"prestart": True}
-        beside = self._keys(NEIGHBOUR, self._neighbour, setup) | {
-            "base_uri": BASE_URI,
-            **PRECAUTIONS,
-        }
-        lines: list[str] = []
-        for app in (measured, beside):
-            # TOML writes such strings, numbers and switches as JSON does.
-            lines += ["[[app]]", *(f"{k} = {json.dumps(v)}" for k, v in app.items())]
-        return {"passtwist.toml": "\n".join([*lines, ""])}
-
-    def command(self, setup: Setup) -> list[str]:
-        return [
-            program("twistd"),
-            "--nodaemon",
-            "--pidfile=",
-            "passtwist",
-            f"--config={setup.folder / 'passtwist.toml'}",
-            f"--listen=tcp:{setup.port}:interface=127.0.0.1",
-            f"--runtime-dir={setup.folder / 'run'}",
-            "--access-log=off",
-            f"--max-pool-size={2 * setup.worker_count}",
-            *(["--default-user=root"] if os.geteuid() == 0 else []),
-        ]
-
-    def _keys(self, name: str, site: Site, setup: Setup) -> dict[str, object]:
-        return {
-            "name": name,
-            "root": str(site.folder),
-            "spawn_method": self.method,
-            "framework": site.framework,
-            "entry": site.entry,
-            "python": sys.executable,
+    def apps(self, setup: Setup) -> list[Keys]:
+        workers = {
             "min_instances": setup.worker_count,
             "max_instances": setup.worker_count,
         }
+        return [
+            self.keys_of(setup.site, name="measured", prestart=True, **workers),
+            self.keys_of(
+                self._neighbour,
+                name=NEIGHBOUR,
+                base_uri=BASE_URI,
+                **workers,
+                **PRECAUTIONS,
+            ),
+        ]
+
+    def pool_size(self, setup: Setup) -> int:
+        return 2 * setup.worker_count
