@@ -9,18 +9,16 @@ ahead a little, then left in the kernel.
 
 from __future__ import annotations
 
-from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.interfaces import ISSLTransport
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import connectionDone
 
 from passtwist.http.body import BodyReader, check_announced
+from passtwist.http.client_link import AT_A_REQUEST, ClientLink, State
 from passtwist.http.deadlines import NEVER
-from passtwist.http.environ import Origin, request_pairs
-from passtwist.http.exchange import Exchange
 from passtwist.http.output import Output, is_plain_socket
+from passtwist.http.reception import receive, receive_unread
 from passtwist.http.refusal import Refusal
 from passtwist.http.request import Request
 
@@ -28,54 +26,34 @@ if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
     from passtwist.http.door import Door
+    from passtwist.http.environ import Origin
+    from passtwist.http.exchange import Exchange
+    from passtwist.http.framed_response import FramedResponse
     from passtwist.http.front import FrontEnd
     from passtwist.http.scanner import RequestHead
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
-
-class State(Enum):
-    """What a connection is doing; the order of a request's life, then its end."""
-
-    HEAD = "waiting for a request's head"
-    BODY = "reading its body"
-    ANSWERING = "waiting for its response"
-    FLUSHING = "waiting until the client has taken the response"
-    CLOSING = "the same, and then it ends"
-    LINGERING = "our side is closed, the client may read what we said"
-    CLOSED = "over"
-
-
 _HEAD = State.HEAD
 _BODY = State.BODY
 _ANSWERING = State.ANSWERING
-_AT_A_REQUEST = (State.BODY, State.ANSWERING, State.FLUSHING, State.CLOSING)
 
 
-class Connection(Protocol):
+class Connection(ClientLink):
     """The protocol of one client.
 
-    :ivar door: which listening port it came in by.
-    :ivar deadline: reactor seconds; see `passtwist.http.deadlines`.
+    :ivar origin: who the client is; None before it is asked for.
+    :ivar exchange: the request that is being read or answered.
     """
 
-    transport: Any  # any of Twisted's stream transports
-    output: Output
-
     def __init__(self, front: FrontEnd, door: Door) -> None:
-        self.front = front
-        self.door = door
-        self.deadline = NEVER
-        self._limits = front.limits
-        self._state = _HEAD
+        super().__init__(front, door)
         self._buffer = b""
         self._searched = 0
         self._requests = 0
         self._advancing = False
-        self._reading_paused = False
-        self._swallowed = 0
-        self._origin: Origin | None = None
-        self._exchange: Exchange | None = None
+        self.origin: Origin | None = None
+        self.exchange: Exchange | None = None
         self._body: BodyReader | None = None
 
     # --- Twisted's side -----------------------------------------------------------
@@ -119,11 +97,12 @@ class Connection(Protocol):
             and self.door.keeps_alive
         )
 
-    def exchange_ended(self, exchange: Exchange) -> None:
+    def exchange_ended(self, exchange: FramedResponse) -> None:
         """The response is complete as far as it will be."""
-        self._exchange = None
+        self.exchange = None
         if not exchange.keep_alive:
             self._linger = not exchange.client_closes
+            self._buffer = b""
             if self.output.waiting:
                 self._state = State.CLOSING
             else:
@@ -133,18 +112,11 @@ class Connection(Protocol):
         else:
             self._next_request()
 
-    def abort(self) -> None:
-        """End the connection so that nothing sent can be taken for complete."""
-        self._state = State.CLOSED
-        self.deadline = NEVER
-        self._leave_exchange()
-        self.transport.abortConnection()
-
     # --- the output's side ------------------------------------------------------------
 
     def output_full(self) -> None:
-        if self._exchange is not None:
-            self._exchange.hold()
+        if self.exchange is not None:
+            self.exchange.hold()
 
     def output_progressed(self) -> None:
         if self._state is not State.CLOSED:
@@ -153,8 +125,8 @@ class Connection(Protocol):
     def output_drained(self) -> None:
         if self._state is _ANSWERING:
             self.deadline = NEVER
-            if self._exchange is not None:
-                self._exchange.release()
+            if self.exchange is not None:
+                self.exchange.release()
         elif self._state is State.FLUSHING:
             self._next_request()
         elif self._state is State.CLOSING:
@@ -181,7 +153,7 @@ class Connection(Protocol):
     @property
     def has_request(self) -> bool:
         """Is there a request whose response the client has not taken whole?"""
-        return self._state in _AT_A_REQUEST
+        return self._state in AT_A_REQUEST
 
     def drain(self) -> None:
         """End as soon as no request is lost by it."""
@@ -224,50 +196,13 @@ class Connection(Protocol):
         self._searched = 0
         self._buffer = self._buffer[head.end :]
         self._requests += 1
-        self._accept(head)
-        return True
-
-    def _accept(self, head: RequestHead) -> None:
-        """Find the app for a request and see that its body is allowed.
-
-        :raises Refusal: see there.
-        """
-        front, origin = self.front, self._origin or self._learn_origin()
-        front.counters.requests += 1
-        front.counters.unsafe_names += head.unsafe_names
-        request_id, remote, pairs = front.next_request_id(), origin.remote, origin.pairs
-        forwarded = None
-        if head.forwarding and origin.trusted:
-            forwarded = front.trust.forwarded(head.forwarding)
-            request_id = forwarded.request_id or request_id
-            remote = forwarded.client or remote
-            pairs = origin.pairs_for(forwarded.client, forwarded.scheme)
-            pairs += forwarded.pairs
-        exchange = Exchange(self, head, request_id, remote)
-        self._exchange = exchange
-        has_body = head.chunked or bool(head.content_length)
-        route = front.router.find(head.host, head.line.path)
-        if route is None:
-            raise Refusal(404, "no app is configured for this address", has_body)
-        site = route.site
-        exchange.app, exchange.environment = site.app, site.environment
-        exchange.pairs = request_pairs(head, route.script_name, request_id, pairs)
-        if has_body:
+        exchange, site = receive(self, head)
+        if head.chunked or head.content_length:
             check_announced(head, site.max_body)
             self._begin_body(head, site.max_body)
         else:
             self._submit(exchange, b"", None, head.content_length)
-
-    def _learn_origin(self) -> Origin:
-        """Who the client is.  Asked late: behind ``haproxy:`` it says so first."""
-        transport = self.transport
-        self._origin = origin = Origin(
-            transport.getPeer(),
-            transport.getHost(),
-            ISSLTransport.providedBy(transport),
-            self.front.trust,
-        )
-        return origin
+        return True
 
     def _begin_body(self, head: RequestHead, max_body: int) -> None:
         if head.expects_continue and not self._buffer:
@@ -277,7 +212,7 @@ class Connection(Protocol):
         self.deadline = self.front.watch.after(self._limits.body_read_timeout)
 
     def _read_body(self) -> None:
-        body, exchange = self._body, self._exchange
+        body, exchange = self._body, self.exchange
         if body is None or exchange is None:
             raise AssertionError("reading a body without a request")
         self.deadline = self.front.watch.after(self._limits.body_read_timeout)
@@ -314,8 +249,7 @@ class Connection(Protocol):
         front = self.front
         self.deadline = front.watch.after(self._limits.keep_alive)
         if self._reading_paused:
-            self._reading_paused = False
-            self.transport.resumeProducing()
+            self._resume_reading()
         if self._buffer:
             if not self._advancing:
                 self._advance()
@@ -326,13 +260,10 @@ class Connection(Protocol):
 
     def _refuse(self, refusal: Refusal) -> None:
         """Answer with an error page instead of asking an app."""
-        front = self.front
-        front.counters.refused += 1
-        exchange = self._exchange
+        self.front.counters.refused += 1
+        exchange = self.exchange
         if exchange is None:
-            origin = self._origin or self._learn_origin()
-            exchange = Exchange(self, None, front.next_request_id(), origin.remote)
-            self._exchange = exchange
+            exchange = receive_unread(self)
         if self._body is not None:
             self._body.close()
             self._body = None
@@ -340,44 +271,8 @@ class Connection(Protocol):
         self.deadline = NEVER
         exchange.refuse(refusal)
 
-    def _close(self) -> None:
-        """All is said: close our side, and if need be let the client finish."""
-        self._buffer = b""
-        self.output.detach()
-        if not (self._linger and self._plain):
-            self._lose()
-            return
-        self._state = State.LINGERING
-        self.deadline = self.front.watch.after(self._limits.linger)
-        # Closed with bytes unread, the kernel would reset the connection, and
-        # the client could not read what it was told.
-        if self._reading_paused:
-            self._reading_paused = False
-            self.transport.resumeProducing()
-        self.transport.loseWriteConnection()
-
-    def _lose(self) -> None:
-        self._state = State.CLOSED
-        # Over TLS the client may refuse to say goodbye.
-        self.deadline = self.front.watch.after(self._limits.linger)
-        self.output.detach()
-        self.transport.loseConnection()
-
-    def _swallow(self, size: int) -> None:
-        self._swallowed += size
-        if self._swallowed > self._limits.linger_bytes:
-            if self._state is State.LINGERING:
-                self._lose()
-            elif self._state is State.CLOSING:
-                self._pause_reading()
-
-    def _pause_reading(self) -> None:
-        if not self._reading_paused:
-            self._reading_paused = True
-            self.transport.pauseProducing()
-
     def _leave_exchange(self) -> None:
-        exchange, self._exchange = self._exchange, None
+        exchange, self.exchange = self.exchange, None
         if exchange is not None and exchange.connection is not None:
             exchange.client_left()
         if self._body is not None:
