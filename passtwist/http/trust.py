@@ -3,9 +3,12 @@
 Runs in: the controller.  Pure.
 
 Forwarding headers are believed only from the networks in `trusted_proxies`.
-From anybody else they do not even reach the app.  Of `X-Forwarded-For` the
-entry that `proxy_hops` trusted proxies ago was the peer is the client; what
-stands left of it was written by the client itself.
+From anybody else they do not even reach the app.  Of two families, those named
+X-Forwarded-... and Forwarded, proxies write one, `proxy_headers`; the other, which
+they hand through as the client has sent it, does not reach the app either.
+
+Of the addresses in it the one that `proxy_hops` trusted proxies ago was the peer
+is the client; what stands left of it was written by the client itself.
 """
 
 from __future__ import annotations
@@ -13,30 +16,43 @@ from __future__ import annotations
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING
 
+from passtwist.http.forwarded import parse_forwarded
 from passtwist.http.refusal import Refusal
 from passtwist.http.scanner import join_repeated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from ipaddress import IPv4Address
+    from typing import TypeVar
+
+    T = TypeVar("T")
 
 UNIX = "unix"
+X_FORWARDED, FORWARDED = "x-forwarded", "forwarded"
 _MAX_REQUEST_ID = 128
 _REQUEST_ID_BYTES = (
     b"-_.=+/:0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 )
+_FORWARDED_KEY = b"HTTP_FORWARDED"
+_REQUEST_ID_KEY = b"HTTP_X_REQUEST_ID"
 
 
 class Trust:
     """The trusted proxies and how many of them stand one behind the other."""
 
-    def __init__(self, proxies: Sequence[str], hops: int = 1) -> None:
-        """:raises ValueError: an entry is neither a network nor ``unix``."""
+    def __init__(
+        self, proxies: Sequence[str], hops: int = 1, headers: str = X_FORWARDED
+    ) -> None:
+        """
+        :param headers: the family that they write: `X_FORWARDED` or `FORWARDED`.
+        :raises ValueError: an entry is neither a network nor ``unix``.
+        """
         self._unix = UNIX in proxies
         self._networks = [
             ip_network(proxy, strict=False) for proxy in proxies if proxy != UNIX
         ]
         self._hops = max(hops, 1)
+        self._standard = headers == FORWARDED
 
     def trusts(self, address: str | None) -> bool:
         """Is the peer a trusted proxy?
@@ -56,48 +72,47 @@ class Trust:
     def forwarded(self, forwarding: list[bytes]) -> Forwarded:
         """What a trusted proxy says in *forwarding*, pairs of CGI variables.
 
-        :raises Refusal: 400 when it contradicts itself about the scheme.
+        :raises Refusal: 400 when it contradicts itself about the scheme, or when
+            Forwarded, where it counts, is malformed.
         """
         pairs = join_repeated(forwarding)
         said = dict(zip(pairs[::2], pairs[1::2], strict=True))
+        request_id = _request_id(said.pop(_REQUEST_ID_KEY, b""))
+        standard = said.pop(_FORWARDED_KEY, b"")
+        if self._standard:
+            return self._by_standard(standard, request_id)
         return Forwarded(
-            [
-                item
-                for pair in said.items()
-                if pair[0] != b"HTTP_X_REQUEST_ID"
-                for item in pair
-            ],
-            self._client(said.get(b"HTTP_X_FORWARDED_FOR", b"")),
+            [item for pair in said.items() for item in pair],
+            _client(self._nearest(_entries(said.get(b"HTTP_X_FORWARDED_FOR", b"")))),
             self._scheme(said),
-            _request_id(said.get(b"HTTP_X_REQUEST_ID", b"")),
+            request_id,
         )
 
-    def _client(self, value: bytes) -> bytes | None:
-        entry = self._entry(value)
-        if entry.startswith(b"["):
-            entry = entry[1:].partition(b"]")[0]
-        elif entry.count(b":") == 1:
-            entry = entry.partition(b":")[0]
-        try:
-            return str(_parse_address(entry.decode("ascii"))).encode("ascii")
-        except ValueError:
-            return None
+    def _by_standard(self, value: bytes, request_id: bytes | None) -> Forwarded:
+        if not value:
+            return Forwarded([], None, None, request_id)
+        said: dict[bytes, bytes] = self._nearest(parse_forwarded(value) or [{}])
+        return Forwarded(
+            [_FORWARDED_KEY, value],
+            _client(said.get(b"for", b"")),
+            _known_scheme(said.get(b"proto", b"").lower()),
+            request_id,
+        )
 
     def _scheme(self, said: dict[bytes, bytes]) -> bytes | None:
         schemes = set()
-        proto = self._entry(said.get(b"HTTP_X_FORWARDED_PROTO", b"")).lower()
+        proto = self._nearest(_entries(said.get(b"HTTP_X_FORWARDED_PROTO", b"")))
         if proto:
-            schemes.add(proto)
+            schemes.add(proto.lower())
         ssl = said.get(b"HTTP_X_FORWARDED_SSL", b"").lower()
         if ssl:
             schemes.add(b"https" if ssl == b"on" else b"http")
         if len(schemes) > 1:
             raise Refusal(400, "the proxy's headers name two schemes")
-        scheme = schemes.pop() if schemes else None
-        return scheme if scheme in (b"http", b"https") else None
+        return _known_scheme(schemes.pop() if schemes else b"")
 
-    def _entry(self, value: bytes) -> bytes:
-        entries = [entry.strip(b" \t") for entry in value.split(b",")]
+    def _nearest(self, entries: list[T]) -> T:
+        """What the outermost of our proxies has said."""
         return entries[-self._hops] if self._hops <= len(entries) else entries[0]
 
 
@@ -120,6 +135,26 @@ class Forwarded:
         self.client = client
         self.scheme = scheme
         self.request_id = request_id
+
+
+def _entries(value: bytes) -> list[bytes]:
+    return [entry.strip(b" \t") for entry in value.split(b",")]
+
+
+def _client(entry: bytes) -> bytes | None:
+    """The address in an entry, which may have a port; None when there is none."""
+    if entry.startswith(b"["):
+        entry = entry[1:].partition(b"]")[0]
+    elif entry.count(b":") == 1:
+        entry = entry.partition(b":")[0]
+    try:
+        return str(_parse_address(entry.decode("ascii"))).encode("ascii")
+    except ValueError:
+        return None
+
+
+def _known_scheme(scheme: bytes) -> bytes | None:
+    return scheme if scheme in (b"http", b"https") else None
 
 
 def _parse_address(text: str) -> IPv4Address | IPv6Address:
