@@ -328,5 +328,6 @@ def _front_end_config(server: ServerSettings) -> FrontEndConfig:
         environment=server.environment,
         trusted_proxies=server.trusted_proxies,
         proxy_hops=server.proxy_hops,
+        proxy_headers=server.proxy_headers,
         limits=limits,
     )

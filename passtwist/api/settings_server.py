@@ -88,6 +88,12 @@ class ServerSettings:
         "how many trusted proxies a request passes through",
         live=True,
     )
+    proxy_headers: str = setting(
+        Choice("x-forwarded", "forwarded"),
+        "x-forwarded",
+        "which headers they write: X-Forwarded-... or Forwarded; the others are dropped",
+        live=True,
+    )
     drain_delay: float = setting(
         Duration(),
         "0s",

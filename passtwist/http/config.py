@@ -59,12 +59,15 @@ class FrontEndConfig:
     :ivar trusted_proxies: networks like ``10.0.0.0/8``, or ``unix`` for
         whoever connects to a Unix socket, whose forwarding headers count.
     :ivar proxy_hops: trusted proxies one behind the other.
+    :ivar proxy_headers: the headers that they write: ``x-forwarded`` for those
+        named so, or ``forwarded``.
     :ivar spool_dir: folder for unlinked files; "" for the system's.
     """
 
     environment: str = "production"
     trusted_proxies: tuple[str, ...] = ()
     proxy_hops: int = 1
+    proxy_headers: str = "x-forwarded"
     limits: HttpLimits = field(default_factory=HttpLimits)
     spool_dir: str = ""
 

@@ -100,7 +100,9 @@ class FrontEnd(Factory):
         :raises ValueError: a trusted proxy is no network.
         """
         router = Router(sites)
-        trust = Trust(config.trusted_proxies, config.proxy_hops)
+        trust = Trust(
+            config.trusted_proxies, config.proxy_hops, config.proxy_headers
+        )
         scanner = HeadScanner(config.limits)
 
         def switch() -> None:
