@@ -26,6 +26,7 @@ from passtwist.service.gates import Gates
 from passtwist.service.gateway import Gateway
 from passtwist.service.in_flight import InFlight
 from passtwist.service.listeners import Listeners
+from passtwist.service.logs import Logs
 from passtwist.service.memory import MemorySampler
 from passtwist.service.memory_limits import MemoryLimits
 from passtwist.service.memory_report import MemoryReport
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from passtwist.api.settings import AppSettings, ServerSettings
+    from passtwist.api.interfaces import IErrorPage
     from passtwist.model import AppSpec
     from passtwist.service.parts import IsWatch
     from passtwist.spawning.examination import Examination
@@ -137,6 +139,7 @@ class Assembly:
             driver=self.driver,
             apps=self.apps,
             spawn_server=self.spawn_server,
+            logs=self.logs,
             runtime=self.runtime,
             admin=self.admin,
             memory=self.memory,
@@ -222,7 +225,7 @@ class Assembly:
         return FrontEnd(
             self.gateway,
             _sites(self._settings),
-            _front_end_config(self._server),
+            self._front_end_config(self._server),
             self._reactor,
             self.access_log,
         )
@@ -230,6 +233,10 @@ class Assembly:
     # --- the server as a whole ------------------------------------------------
 
     @cached_property
+    @cached_property
+    def logs(self) -> Logs:
+        return Logs(self.access_log, self.spawn_server.output_dropped)
+
     def draining(self) -> Draining:
         return Draining(self.front_end, self._now)
 
@@ -238,9 +245,14 @@ class Assembly:
         makers = Makers(
             read=self._read,
             app=self._app,
+            now=self._now,
             pool_limits=_pool_limits,
             front_end=lambda settings: self.front_end.prepare(
-                _sites(settings), _front_end_config(settings.server)
+    def _front_end_config(self, server: ServerSettings) -> FrontEndConfig:
+        """:raises PluginError: nobody can make the error pages that it wants."""
+        return _front_end_config(server, self._registry.error_page(server.error_pages))
+
+                _sites(settings), self._front_end_config(settings.server)
             ),
             access_log=_access_log,
         )
@@ -274,6 +286,7 @@ class Assembly:
             "status": self.status.page,
             "memory": report.page,
             "requests": in_flight.page,
+            self.logs.page,
             "ready": server.ready,
             "restarts": restarts.page,
         }
@@ -309,7 +322,9 @@ def _sites(settings: Settings) -> list[Site]:
     ]
 
 
-def _front_end_config(server: ServerSettings) -> FrontEndConfig:
+def _front_end_config(
+    server: ServerSettings, error_page: IErrorPage | None
+) -> FrontEndConfig:
     limits = HttpLimits(
         header_deadline=server.header_deadline,
         body_read_timeout=server.body_read_timeout,
@@ -331,3 +346,7 @@ def _front_end_config(server: ServerSettings) -> FrontEndConfig:
         proxy_headers=server.proxy_headers,
         limits=limits,
     )
+        max_buffers=server.max_buffers,
+        max_spool=server.max_spool,
+        error_page=error_page,
+        powered_by=server.powered_by,

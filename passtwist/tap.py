@@ -58,12 +58,29 @@ def makeService(options: Options) -> PasstwistService:
     from twisted.internet import reactor
 
     from passtwist.assembly import make_service
+    from passtwist.service.server_log import ServerLog
 
-    service = make_service(options.found, reactor, options.registry, options.read)
+    try:
+        service = make_service(options.found, reactor, options.registry, options.read)
+        if path := _log_file(options.parent):
+            service.parts.logs.keep(ServerLog(path))
+    except PasstwistError as error:
+        raise SystemExit(f"passtwist: {error}") from error
     service.handle_signals(reactor)
     if successor := _successor(options.parent):
         service.hand_over_to(*successor)
     return service
+
+
+def _log_file(twistd: Any) -> str:
+    """The file that twistd would log to; "" for what is no file.
+
+    :param twistd: its options; Any, because Twisted's are not typed.
+    """
+    if not twistd or twistd["logger"] or twistd["syslog"]:
+        return ""
+    path = twistd["logfile"] or ("" if twistd["nodaemon"] else "twistd.log")
+    return "" if path == "-" else str(path)
 
 
 def _successor(twistd: Any) -> tuple[int, int] | None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from passtwist.api.interfaces import (
+        IErrorPage,
         IFramework,
         IPoolPolicy,
         IRestartTrigger,
@@ -66,6 +67,19 @@ def passtwist_pool_policy() -> IPoolPolicy | None:
 
     Called when the server starts.  The first plugin that answers has it; files
     of ``plugin_files`` are asked before installed plugins.
+    """
+
+
+@hookspec(firstresult=True)
+def passtwist_error_page(error_pages: str) -> IErrorPage | None:
+    """Error pages in place of the server's own.
+
+    Called when the server starts and when its settings are reloaded.  The first
+    plugin that answers has it; files of ``plugin_files`` are asked before
+    installed plugins.
+
+    :param error_pages: the setting of that name, an absolute path; "" when it is
+        not set.
     """
 
 

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 from zope.interface import Attribute, Interface
 
+from passtwist.api.error_page import IErrorPage as IErrorPage
 from passtwist.api.policies import IPoolPolicy as IPoolPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from twisted.internet.defer import Deferred
 
@@ -85,8 +86,8 @@ class ISession(Interface):
     worker: int = Attribute("WorkerId of that worker, 0 while queued.")
     spawn_method: str = Attribute("How that worker was spawned, '' while queued.")
     attempts: int = Attribute("How many workers it was given to.")
-    queued_at: float = Attribute("Reactor seconds at which it was submitted.")
-    started_at: float = Attribute("Reactor seconds at which a worker got it, or 0.")
+    queued_at: float = Attribute("Monotonic seconds at which it was submitted.")
+    started_at: float = Attribute("Monotonic seconds when a worker got it, or 0.")
 
     def abandon() -> None:
         """The client is gone.
@@ -372,3 +373,6 @@ class IPasstwistService(Interface):
 
     def status() -> dict[str, object]:
         """What `status --json` prints."""
+    def output_dropped() -> Mapping[str, int]:
+        """Lines that apps printed too fast to be logged, by app, if any."""
+

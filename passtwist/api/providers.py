@@ -13,6 +13,7 @@ from zope.interface import Invalid
 from zope.interface.verify import verifyObject
 
 from passtwist.api.interfaces import (
+    IErrorPage,
     IFramework,
     IPoolPolicy,
     IRestartTrigger,
@@ -54,6 +55,11 @@ def fault_of_framework(provider: object) -> str:
 def fault_of_pool_policy(provider: object) -> str:
     """What is wrong with a provider of IPoolPolicy, or ""."""
     return _fault(IPoolPolicy, provider)
+
+
+def fault_of_error_page(provider: object) -> str:
+    """What is wrong with a provider of IErrorPage, or ""."""
+    return _fault(IErrorPage, provider)
 
 
 def fault_of_restart_trigger(provider: object) -> str:

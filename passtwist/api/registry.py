@@ -15,6 +15,7 @@ from passtwist.api.plugin_sources import Source, from_file, installed
 from passtwist.api.plugins import Plugins, cause_of
 from passtwist.api.providers import (
     child_file_name,
+    fault_of_error_page,
     fault_of_framework,
     fault_of_pool_policy,
     fault_of_restart_trigger,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from passtwist.api.interfaces import (
+        IErrorPage,
         IFramework,
         IPoolPolicy,
         IRestartTrigger,
@@ -37,14 +39,15 @@ if TYPE_CHECKING:
 BLOCK = "PASSTWIST_BLOCK_PLUGINS"
 TRACE = "PASSTWIST_TRACE_PLUGINS"
 # In the order of lists.
-_KINDS = ("spawn method", "framework", "restart trigger", "pool policy")
+_KINDS = ("spawn method", "framework", "restart trigger", "pool policy", "error page")
 
 
 @dataclass(frozen=True)
 class Provided:
     """One thing that a plugin provides, for lists.
 
-    :ivar kind: ``spawn method``, ``framework``, ``restart trigger`` or ``pool policy``.
+    :ivar kind: ``spawn method``, ``framework``, ``restart trigger``, ``pool policy``
+        or ``error page``.
     :ivar origin: distribution with version, or file, of its plugin.
     """
 
@@ -157,6 +160,14 @@ class Registry:
                     raise self._plugins.error(plugin, hook, cause)
         return found
 
+    def error_page(self, folder: str) -> IErrorPage | None:
+        """Who makes the error pages, None for the server itself.
+
+        :param folder: the setting ``error_pages``.
+        :raises PluginError: a plugin is broken, or does not like the folder.
+        """
+        return next((page for _, page in self._error_pages(folder)), None)
+
     def describe(self) -> str:
         """A plain table of what is provided and by whom, for --list-plugins."""
         rows = [("KIND", "NAME", "FROM", "DESCRIPTION")]
@@ -191,6 +202,8 @@ class Registry:
         self.restart_triggers = tuple(sorted(triggers, key=lambda one: one.name))
         for plugin, policy in self._plugins.call("passtwist_pool_policy"):
             self._take_policy(plugin, policy, rows)
+        for plugin, page in self._error_pages(""):
+            rows.append(self._row("error page", plugin, page, ()))
         rows.sort(key=lambda one: (_KINDS.index(one.kind), one.name))
         self.provided = tuple(rows)
 
@@ -199,6 +212,14 @@ class Registry:
             raise self._plugins.error(plugin, "passtwist_pool_policy", fault)
         self.pool_policy = cast("IPoolPolicy", one)
         rows.append(self._row("pool policy", plugin, self.pool_policy, ()))
+
+    def _error_pages(self, folder: str) -> Iterator[tuple[str, IErrorPage]]:
+        """The one that answers, with its plugin."""
+        hook = "passtwist_error_page"
+        for plugin, one in self._plugins.call(hook, error_pages=folder):
+            if fault := fault_of_error_page(one):
+                raise self._plugins.error(plugin, hook, fault)
+            yield plugin, cast("IErrorPage", one)
 
     def _named(
         self,

@@ -14,6 +14,7 @@ from passtwist.api.settings_kinds import (
     Duration,
     Integer,
     Size,
+    Switch,
     Text,
     TextList,
 )
@@ -74,6 +75,15 @@ class ServerSettings:
     )
     access_log_format: str = setting(
         Choice("combined", "json"), "combined", "how its lines look", live=True
+    )
+    error_pages: str = setting(
+        Text(),
+        "",
+        "folder of error pages in place of ours: 503.html, 5xx.html; production only",
+        live=True,
+    )
+    powered_by: bool = setting(
+        Switch(), False, "send X-Powered-By: passtwist with each response", live=True
     )
     trusted_proxies: tuple[str, ...] = setting(
         TextList(checks.network),

@@ -6,6 +6,10 @@ Runs in: the controller.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from passtwist.api.interfaces import IErrorPage
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -61,6 +65,8 @@ class FrontEndConfig:
     :ivar proxy_hops: trusted proxies one behind the other.
     :ivar proxy_headers: the headers that they write: ``x-forwarded`` for those
         named so, or ``forwarded``.
+    :ivar error_page: who makes the error pages in production; None for us.
+    :ivar powered_by: each response says who made it.
     :ivar spool_dir: folder for unlinked files; "" for the system's.
     """
 
@@ -72,6 +78,8 @@ class FrontEndConfig:
     spool_dir: str = ""
 
 
+    error_page: IErrorPage | None = None
+    powered_by: bool = False
 @dataclass(frozen=True, slots=True)
 class Site:
     """Where one app is to be found.

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from zope.interface import implementer
 
 from passtwist.api.interfaces import IResponder
-from passtwist.http.error_pages import error_page
+from passtwist.api.requests import value_of
+from passtwist.http.error_pages import Problem
 from passtwist.http.exchange_record import entry_of
 from passtwist.http.framed_response import NO_BODY, UNSENT, FramedResponse
 from passtwist.http.response_head import BadResponseHead, CheckedHead, check_interim
@@ -137,9 +138,14 @@ class Exchange(FramedResponse):
         """Answer with an error; no app is concerned."""
         if refusal.close:
             self.keep_alive = self.client_closes = False
-        # What was short of (memory, disk, descriptors) may be there again soon.
-        extra = b"Retry-After: 1\r\n" if refusal.status == 503 else b""
-        self._send_error(refusal.status, refusal.reason, extra=extra)
+        headers = refusal.headers
+        if refusal.status == 503:
+            self.front.failure_log.report(
+                self.app, self.request_id, refusal.status, refusal.reason
+            )
+            # What was short of (memory, disk, descriptors) may be there again soon.
+            headers += b"Retry-After: 1\r\n"
+        self._send_error(refusal.status, refusal.reason, extra=headers)
 
     def session_began(self, session: ISession) -> None:
         """The pool has taken the request, and perhaps answered it already."""
@@ -210,7 +216,17 @@ class Exchange(FramedResponse):
         error: SpawnError | None = None,
         extra: bytes = b"",
     ) -> None:
-        block, body = error_page(
-            status, self.request_id, self.environment, reason, error
+        front, head = self.front, self.head
+        accept = value_of(head.pairs, b"HTTP_ACCEPT") if head is not None else b""
+        block, body = front.error_pages.make(
+            Problem(
+                status,
+                self.request_id,
+                self.environment,
+                reason,
+                error,
+                self.app,
+                accept,
+            )
         )
-        self.send_whole(self.front.response_heads.check(block + extra), body)
+        self.send_whole(front.response_heads.check(block + extra), body)

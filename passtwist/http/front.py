@@ -6,6 +6,7 @@ Runs in: the controller.
 from __future__ import annotations
 
 import secrets
+import time
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred, succeed
@@ -20,7 +21,8 @@ from passtwist.http.counters import Counters
 from passtwist.http.deadlines import DeadlineWatch
 from passtwist.http.door import Door
 from passtwist.http.failure_log import FailureLog
-from passtwist.http.response_head import ResponseHeads
+from passtwist.http.error_pages import ErrorPages
+from passtwist.http.response_head import POWERED_BY, ResponseHeads
 from passtwist.http.routing import Router
 from passtwist.http.scanner import HeadScanner
 from passtwist.http.trust import Trust
@@ -53,6 +55,8 @@ class FrontEnd(Factory):
     trust: Trust
     scanner: HeadScanner
     limits: HttpLimits
+    response_heads: ResponseHeads
+    error_pages: ErrorPages
     environment: str
 
     def __init__(
@@ -64,17 +68,19 @@ class FrontEnd(Factory):
         access_log: AccessLog,
         id_prefix: bytes | None = None,
     ) -> None:
+        now: Callable[[], float] = time.monotonic,
         """
         :param clock: the reactor; its seconds are the epoch's.
         :param id_prefix: begins every request id; random when not given, so
             that ids of two runs differ.
         :raises ValueError: a trusted proxy is no network.
+        :param now: seconds on the pool's clock.
         """
         self.pool = pool
         self.clock = clock
         self.access_log = access_log
+        self.now = now
         self.spool_dir = config.spool_dir
-        self.response_heads = ResponseHeads()
         self.failure_log = FailureLog()
         self.counters = Counters()
         self.watch = DeadlineWatch(clock, self._tick)
@@ -106,11 +112,15 @@ class FrontEnd(Factory):
         scanner = HeadScanner(config.limits)
 
         def switch() -> None:
+        response_heads = ResponseHeads(POWERED_BY if config.powered_by else b"")
+        error_pages = ErrorPages(config.error_page, self.now)
             self.router = router
             self.trust = trust
             self.scanner = scanner
             self.limits = config.limits
             self.environment = config.environment
+            self.response_heads = response_heads
+            self.error_pages = error_pages
 
         return switch
 

@@ -36,6 +36,8 @@ _CACHED_BLOCKS = 1024
 
 
 class BadResponseHead(Exception):
+POWERED_BY = b"X-Powered-By: passtwist\r\n"
+
     """The app's status or headers can't be sent; says why."""
 
 
@@ -67,9 +69,13 @@ class CheckedHead:
 
 
 class ResponseHeads:
-    """Checks blocks and remembers those that it has checked."""
+    """Checks blocks and remembers those that it has checked.
 
-    def __init__(self) -> None:
+    :param added: a line that each gets which has none of that name: `POWERED_BY`.
+    """
+
+    def __init__(self, added: bytes = b"") -> None:
+        self._added = added
         self._known: dict[bytes, CheckedHead] = {}
 
     def check(self, block: bytes) -> CheckedHead:
@@ -99,6 +105,8 @@ def check_head(block: bytes) -> CheckedHead:
     if match.end(1) == block.index(CRLF):
         # A status without a reason keeps its space (RFC 9112, 4).
         head.block = block[:3] + b" " + block[3:]
+        if self._added and b"\nx-powered-by:" not in block.lower():
+            head.block += self._added
     if _search_special(block):
         _sort_out(head)
     return head

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from passtwist.service.driver import Driver
     from passtwist.service.gateway import Gateway
     from passtwist.service.listeners import Listeners
+    from passtwist.service.logs import Logs
     from passtwist.service.memory import MemorySampler
     from passtwist.service.status import Status
     from passtwist.service.triggers import Triggers
@@ -41,6 +42,10 @@ class IsRuntimeDir(Protocol):
 
 class IsLog(Protocol):
     """The access log."""
+
+    @property
+    def dropped(self) -> int:
+        """Lines that are lost."""
 
     def open(self) -> None:
         """Open its file; raises StartupError."""
@@ -83,6 +88,7 @@ class Parts:
     listeners: Listeners
     front_end: IFrontEnd
     access_log: IsLog
+    logs: Logs
     gateway: Gateway
     driver: Driver
     apps: dict[str, App]

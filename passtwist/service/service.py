@@ -89,6 +89,11 @@ class PasstwistService(Service):
         self._stopping.addBoth(stopped)
         return waiter
 
+    def setServiceParent(self, parent: Any) -> None:
+        """As `IService.setServiceParent`; of twistd it gets its log, too."""
+        self.parts.logs.attach(parent)
+        super().setServiceParent(parent)  # type: ignore[no-untyped-call]  # Twisted has no types
+
     def stop_now(self) -> None:
         """Do not wait for requests any more, nor for what comes after them."""
         self._stop_steps.hurry()
@@ -111,12 +116,13 @@ class PasstwistService(Service):
             reactor.stop,
             self.stop_now,
             self._reload.hung_up,
-            self.parts.access_log.reopen,
+            self.parts.logs.reopen,
             self._dump,
         )
         reactor.callWhenRunning(signals.install)
         # As early as this, so that it is the last to be called.
         atexit.register(self._exit)
+        self.parts.logs.relay_streams(reactor)
 
     # --- start ----------------------------------------------------------------
 

@@ -37,6 +37,7 @@ class Status:
         now: Callable[[], float],
         instance: str,
         server_state: Callable[[], Mapping[str, object]],
+        logs: Callable[[], Mapping[str, object]],
     ) -> None:
         self._pool = pool
         self._apps = apps
@@ -46,6 +47,7 @@ class Status:
         self._now = now
         self._instance = instance
         self._server_state = server_state
+        self._logs = logs
         self._started_at = now()
 
     def page(self) -> dict[str, Any]:
@@ -63,6 +65,7 @@ class Status:
                 "busy": view.busy,
                 "queue": view.queue,
             },
+            "logs": self._logs(),
             "spawn_server": {
                 "pid": self._spawn_server.manager_pid(),
                 "spawners": [

@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
 from passtwist.api.failures import NoStacks, RequestFailure
+from passtwist.api.requests import variable
 from passtwist.pool import RequestOverran
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ class TimeLimits:
         worker, link = _of(running)
         what = (
             f"app {running.app}: {described(session)} runs for {age:.1f} s "
-            "(max_request_time)"
+            f"(max_request_time), request {_id_of(session)}"
         )
         self._condemn(number, running, what)
         reason = f"it ran for {age:.1f} s in worker {worker.pid} (max_request_time)"
@@ -195,7 +196,11 @@ def described(session: Session) -> str:
     return text.encode("unicode_escape").decode("ascii")
 
 
-def _of(running: RunningWorker) -> tuple[IWorker, WorkerLink]:
+def _id_of(session: Session) -> str:
+    return variable(session.request, b"HTTP_X_REQUEST_ID").decode("latin-1")
+
+
+def _of(running: RunningWorker) -> tuple[IWorker, Link]:
     """Worker and link of one that has sessions."""
     assert running.worker is not None and running.link is not None
     return running.worker, running.link

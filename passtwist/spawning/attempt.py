@@ -54,6 +54,7 @@ from passtwist.wire.journey import (
 if TYPE_CHECKING:
     from passtwist.api.reactors import Reactor
     from passtwist.spawning.manager import SpawnManager
+    from passtwist.spawning.output_rate import OutputRates
     from passtwist.spawning.spawners import SpawnerProcess, Spawners
 
 _log = Logger(namespace="passtwist.spawning")
@@ -75,6 +76,7 @@ class Ground(Protocol):
     spawner_processes: Spawners
     manager: SpawnManager
     starting_workers: dict[int, StartingWorker]
+    output_rates: OutputRates
 
     def socket_path(self, number: int) -> str:
         """Where the worker's listening socket goes."""
@@ -174,7 +176,8 @@ class Attempt:
         if kept.output < 0:
             return  # said twice
         reactor, app = self._ground.reactor, self._request.app.name
-        output = Output(reactor, kept.output, app, record.who)
+        rate = self._ground.output_rates.of(app)
+        output = Output(reactor, kept.output, app, record.who, rate)
         stacks = Stacks(reactor, kept.stacks, app, record.who, record.pid)
         kept.output = kept.stacks = -1
         output.pid = record.pid

@@ -24,6 +24,7 @@ from passtwist.spawning.attempt import Attempt
 from passtwist.spawning.child import Children
 from passtwist.spawning.hang import SpawnerHung
 from passtwist.spawning.manager import SpawnManager
+from passtwist.spawning.output_rate import OutputRates
 from passtwist.spawning.spawners import Spawners
 from passtwist.spawning.subreaper import OrphanReaper
 
@@ -66,6 +67,7 @@ class SpawnServer:
         self.children = Children(reactor)
         self.spawner_processes = Spawners(reactor)
         self.starting_workers: dict[int, StartingWorker] = {}
+        self.output_rates = OutputRates(reactor.seconds)
         self.manager = SpawnManager(
             reactor, self.children, runtime.code, self._on_notice
         )
@@ -144,6 +146,10 @@ class SpawnServer:
     def spawners(self) -> Sequence[SpawnerProcess]:
         """See `ISpawnServer.spawners`."""
         return tuple(self.spawner_processes)
+
+    def output_dropped(self) -> Mapping[str, int]:
+        """See `ISpawnServer.output_dropped`."""
+        return self.output_rates.dropped()
 
     # --- Ground, for attempts -------------------------------------------------
 

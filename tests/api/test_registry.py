@@ -13,6 +13,7 @@ from passtwist import __version__
 from passtwist.api import hookspecs
 from passtwist.api.hookspecs import hookimpl
 from passtwist.api.interfaces import (
+    IErrorPage,
     IFramework,
     IPoolPolicy,
     IRestartTrigger,
@@ -160,6 +161,50 @@ def test_hook_restart_triggers(source):
     again = plugin(passtwist_restart_triggers=lambda: [Trigger("one")])
     text = broken(source("x", triggers), source("y", again))
     assert "restart trigger 'one' is already that of plugin" in text
+
+
+@implementer(IErrorPage)
+class ErrorPage:
+    """Error pages of some name, for the folder *folder* only."""
+
+    description = "of a test"
+
+    def __init__(self, name: str, folder: str = "") -> None:
+        self.name = name
+        self.folder = folder
+
+    def page(self, facts):
+        raise AssertionError("not called")
+
+
+def error_pages(page: object) -> types.ModuleType:
+    def hook(error_pages):
+        folder = getattr(page, "folder", error_pages)
+        return page if folder == error_pages else None
+
+    return plugin(passtwist_error_page=hook)
+
+
+def test_hook_error_page(source):
+    """The last plugin with one for the folder has it; that without is listed."""
+    one, two = ErrorPage("one"), ErrorPage("two", "/errors")
+    assert Registry.from_sources([]).error_page("/errors") is None
+    registry = Registry.from_sources(
+        [source("x", error_pages(one)), source("y", error_pages(two))]
+    )
+    assert registry.error_page("") is one
+    assert registry.error_page("/errors") is two
+    assert registry.error_page("/other") is None
+    assert [(row.kind, row.name, row.plugin) for row in registry.provided] == [
+        ("error page", "one", "x")
+    ]
+
+
+def test_an_error_page_that_is_none(source):
+    """The interface is looked at."""
+    text = broken(source("x", error_pages(object())))
+    assert text.startswith("plugin 'x' (from x-dist 1.0): passtwist_error_page: ")
+    assert "Does not declaratively implement the interface" in text
 
 
 def policies(policy: object) -> types.ModuleType:

@@ -13,6 +13,7 @@ from twisted.internet.endpoints import clientFromString, serverFromString
 from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.logger import formatEvent, globalLogPublisher
 
 from passtwist.http.access_log import AccessLog
 from passtwist.http.config import FrontEndConfig, HttpLimits, Site
@@ -83,6 +84,7 @@ class Bench:
             self.clock,
             access_log or AccessLog("off"),
             id_prefix=b"id",
+            now=self.clock.seconds,
         )
         return self.front
 
@@ -109,6 +111,19 @@ def bench(tmp_path):
         if client.connection in bench.front.connections:
             client.leave()
     assert bench.clock.getDelayedCalls() == []
+
+
+@pytest.fixture
+def lines():
+    """What is logged meanwhile, as text."""
+    lines = []
+
+    def observe(event):
+        lines.append(formatEvent(event))
+
+    globalLogPublisher.addObserver(observe)
+    yield lines
+    globalLogPublisher.removeObserver(observe)
 
 
 class Real:

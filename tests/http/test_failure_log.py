@@ -2,23 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-from twisted.logger import formatEvent, globalLogPublisher
-
 from passtwist.http.failure_log import FailureLog
-
-
-@pytest.fixture
-def lines():
-    """What is logged, as text."""
-    lines = []
-
-    def observe(event):
-        lines.append(formatEvent(event))
-
-    globalLogPublisher.addObserver(observe)
-    yield lines
-    globalLogPublisher.removeObserver(observe)
 
 
 def test_a_line_names_request_app_status_and_reason(lines):

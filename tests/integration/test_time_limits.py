@@ -87,7 +87,10 @@ def test_a_request_that_takes_too_long_is_answered_504_and_its_worker_ended(tmp_
         assert [answer.result(30).status for answer in answers] == [504] * 3
         for site, pid, way in zip(sites, pids, ways, strict=True):
             what = rf"app {way}: POST /{way}/{way}\?a runs for \d+\.\d s"
-            ended = rf"\(max_request_time\); worker {pid} is ended; it is here:\n"
+            ended = (
+                r"\(max_request_time\), request [0-9a-f]+-[0-9a-f]+; "
+                rf"worker {pid} is ended; it is here:\n"
+            )
             frame = rf'File "{site.root}/passenger_wsgi.py", line \d+ in {way}\n'
             for text in (rf"{what} {ended}", frame):
                 wait_until(lambda text=text: re.search(text, server.log()), text)
