@@ -48,8 +48,8 @@ from passtwist.spawning.toolkit import SpawnServer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from passtwist.api.settings import AppSettings, ServerSettings
     from passtwist.api.interfaces import IErrorPage
+    from passtwist.api.settings import AppSettings, ServerSettings
     from passtwist.model import AppSpec
     from passtwist.service.parts import IsWatch
     from passtwist.spawning.examination import Examination
@@ -135,11 +135,11 @@ class Assembly:
             ),
             front_end=self.front_end,
             access_log=self.access_log,
+            logs=self.logs,
             gateway=self.gateway,
             driver=self.driver,
             apps=self.apps,
             spawn_server=self.spawn_server,
-            logs=self.logs,
             runtime=self.runtime,
             admin=self.admin,
             memory=self.memory,
@@ -221,6 +221,10 @@ class Assembly:
         return _access_log(self._server)
 
     @cached_property
+    def logs(self) -> Logs:
+        return Logs(self.access_log, self.spawn_server.output_dropped)
+
+    @cached_property
     def front_end(self) -> FrontEnd:
         return FrontEnd(
             self.gateway,
@@ -228,15 +232,16 @@ class Assembly:
             self._front_end_config(self._server),
             self._reactor,
             self.access_log,
+            now=self._now,
         )
+
+    def _front_end_config(self, server: ServerSettings) -> FrontEndConfig:
+        """:raises PluginError: nobody can make the error pages that it wants."""
+        return _front_end_config(server, self._registry.error_page(server.error_pages))
 
     # --- the server as a whole ------------------------------------------------
 
     @cached_property
-    @cached_property
-    def logs(self) -> Logs:
-        return Logs(self.access_log, self.spawn_server.output_dropped)
-
     def draining(self) -> Draining:
         return Draining(self.front_end, self._now)
 
@@ -245,13 +250,8 @@ class Assembly:
         makers = Makers(
             read=self._read,
             app=self._app,
-            now=self._now,
             pool_limits=_pool_limits,
             front_end=lambda settings: self.front_end.prepare(
-    def _front_end_config(self, server: ServerSettings) -> FrontEndConfig:
-        """:raises PluginError: nobody can make the error pages that it wants."""
-        return _front_end_config(server, self._registry.error_page(server.error_pages))
-
                 _sites(settings), self._front_end_config(settings.server)
             ),
             access_log=_access_log,
@@ -273,6 +273,7 @@ class Assembly:
             self._now,
             self._server.runtime_dir,
             self.server_orders.state,
+            self.logs.page,
         )
 
     @cached_property
@@ -286,7 +287,6 @@ class Assembly:
             "status": self.status.page,
             "memory": report.page,
             "requests": in_flight.page,
-            self.logs.page,
             "ready": server.ready,
             "restarts": restarts.page,
         }
@@ -345,8 +345,8 @@ def _front_end_config(
         proxy_hops=server.proxy_hops,
         proxy_headers=server.proxy_headers,
         limits=limits,
-    )
         max_buffers=server.max_buffers,
         max_spool=server.max_spool,
         error_page=error_page,
         powered_by=server.powered_by,
+    )

@@ -344,6 +344,9 @@ class ISpawnServer(ISpawnToolkit):
     def spawners() -> Sequence[ISpawnerStatus]:
         """The spawner processes that run."""
 
+    def output_dropped() -> Mapping[str, int]:
+        """Lines that apps printed too fast to be logged, by app, if any."""
+
 
 class IDoor(Interface):
     """Where the connections of one listening port come in; their factory."""
@@ -373,6 +376,3 @@ class IPasstwistService(Interface):
 
     def status() -> dict[str, object]:
         """What `status --json` prints."""
-    def output_dropped() -> Mapping[str, int]:
-        """Lines that apps printed too fast to be logged, by app, if any."""
-

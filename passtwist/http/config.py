@@ -75,11 +75,11 @@ class FrontEndConfig:
     proxy_hops: int = 1
     proxy_headers: str = "x-forwarded"
     limits: HttpLimits = field(default_factory=HttpLimits)
+    error_page: IErrorPage | None = None
+    powered_by: bool = False
     spool_dir: str = ""
 
 
-    error_page: IErrorPage | None = None
-    powered_by: bool = False
 @dataclass(frozen=True, slots=True)
 class Site:
     """Where one app is to be found.

@@ -20,8 +20,8 @@ from passtwist.api.interfaces import IFrontEnd
 from passtwist.http.counters import Counters
 from passtwist.http.deadlines import DeadlineWatch
 from passtwist.http.door import Door
-from passtwist.http.failure_log import FailureLog
 from passtwist.http.error_pages import ErrorPages
+from passtwist.http.failure_log import FailureLog
 from passtwist.http.response_head import POWERED_BY, ResponseHeads
 from passtwist.http.routing import Router
 from passtwist.http.scanner import HeadScanner
@@ -54,9 +54,9 @@ class FrontEnd(Factory):
     router: Router
     trust: Trust
     scanner: HeadScanner
-    limits: HttpLimits
     response_heads: ResponseHeads
     error_pages: ErrorPages
+    limits: HttpLimits
     environment: str
 
     def __init__(
@@ -67,19 +67,19 @@ class FrontEnd(Factory):
         clock: IReactorTime,
         access_log: AccessLog,
         id_prefix: bytes | None = None,
-    ) -> None:
         now: Callable[[], float] = time.monotonic,
+    ) -> None:
         """
         :param clock: the reactor; its seconds are the epoch's.
         :param id_prefix: begins every request id; random when not given, so
             that ids of two runs differ.
-        :raises ValueError: a trusted proxy is no network.
         :param now: seconds on the pool's clock.
+        :raises ValueError: a trusted proxy is no network.
         """
         self.pool = pool
         self.clock = clock
-        self.access_log = access_log
         self.now = now
+        self.access_log = access_log
         self.spool_dir = config.spool_dir
         self.failure_log = FailureLog()
         self.counters = Counters()
@@ -110,17 +110,17 @@ class FrontEnd(Factory):
             config.trusted_proxies, config.proxy_hops, config.proxy_headers
         )
         scanner = HeadScanner(config.limits)
-
-        def switch() -> None:
         response_heads = ResponseHeads(POWERED_BY if config.powered_by else b"")
         error_pages = ErrorPages(config.error_page, self.now)
+
+        def switch() -> None:
             self.router = router
             self.trust = trust
             self.scanner = scanner
-            self.limits = config.limits
-            self.environment = config.environment
             self.response_heads = response_heads
             self.error_pages = error_pages
+            self.limits = config.limits
+            self.environment = config.environment
 
         return switch
 

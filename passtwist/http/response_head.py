@@ -31,13 +31,13 @@ _NOT_NOMINATED = frozenset(
     (b"content-type", b"set-cookie", b"location", b"cache-control", b"date")
 )
 
+POWERED_BY = b"X-Powered-By: passtwist\r\n"
+
 _CACHED_LENGTH = 1024
 _CACHED_BLOCKS = 1024
 
 
 class BadResponseHead(Exception):
-POWERED_BY = b"X-Powered-By: passtwist\r\n"
-
     """The app's status or headers can't be sent; says why."""
 
 
@@ -84,6 +84,8 @@ class ResponseHeads:
 
     def _learn(self, block: bytes) -> CheckedHead:
         head = check_head(block)
+        if self._added and b"\nx-powered-by:" not in block.lower():
+            head.block += self._added
         if len(block) <= _CACHED_LENGTH:
             if len(self._known) >= _CACHED_BLOCKS:
                 self._known.clear()
@@ -105,8 +107,6 @@ def check_head(block: bytes) -> CheckedHead:
     if match.end(1) == block.index(CRLF):
         # A status without a reason keeps its space (RFC 9112, 4).
         head.block = block[:3] + b" " + block[3:]
-        if self._added and b"\nx-powered-by:" not in block.lower():
-            head.block += self._added
     if _search_special(block):
         _sort_out(head)
     return head
