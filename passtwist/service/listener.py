@@ -6,7 +6,7 @@ Runs in: the controller.
 from __future__ import annotations
 
 import select
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 from twisted.internet import tcp
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
@@ -14,7 +14,7 @@ from twisted.internet.main import CONNECTION_DONE
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from passtwist.errors import StartupError
+from passtwist.service.bind_errors import explained, not_bound
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import (
@@ -29,6 +29,14 @@ if TYPE_CHECKING:
 # Between two clients that come in a queue may be empty for a moment only; who
 # keeps it filled must not keep the port open.
 _LAST_LOOKS = 100
+
+
+@runtime_checkable
+class IsRenewable(Protocol):
+    """An endpoint with certificates."""
+
+    def renew(self) -> None:
+        """Take up those that are new."""
 
 
 class Listener:
@@ -58,6 +66,7 @@ class Listener:
         self.port: IListeningPort | None = None
         self._reactor = reactor
         self._door = door
+        self._endpoint = endpoint
         self._is_closed = False
         self._is_late = False
         self._error: BaseException | None = None
@@ -67,9 +76,31 @@ class Listener:
         self._listening.addCallbacks(self._bound, self._failed)
         self._is_late = True
         if self._error is not None:
-            raise StartupError(
-                f"can't listen on {description}: {self._error}"
-            ) from self._error
+            raise not_bound(description, self._error) from self._error
+
+    def address(self) -> str:
+        """How people write down where it can be reached."""
+        host = self.port.getHost() if self.port is not None else None
+        name = getattr(host, "name", None)
+        if name is not None:
+            return f"unix:{name.decode() if isinstance(name, bytes) else name}"
+        address = getattr(host, "host", "?")
+        if ":" in address:
+            address = f"[{address}]"
+        if address == "0.0.0.0":
+            address = "127.0.0.1"
+        number = getattr(host, "port", 0)
+        scheme, usual = ("https", 443) if self._is_secure() else ("http", 80)
+        return f"{scheme}://{address}{'' if number == usual else f':{number}'}/"
+
+    def _is_secure(self) -> bool:
+        kind = self.description.removeprefix("haproxy:").partition(":")[0]
+        return kind in ("tls", "ssl")
+
+    def renew(self) -> None:
+        """Take up certificates that are new, if it has any."""
+        if isinstance(self._endpoint, IsRenewable):
+            self._endpoint.renew()
 
     def close(self) -> Deferred[None]:
         """Listen no more, and let the connections end; fires when it is closed."""
@@ -97,14 +128,15 @@ class Listener:
             self.log.info("listening on {listener}", listener=self.description)
 
     def _failed(self, failure: Failure) -> None:
-        self._error = failure.value
+        error: BaseException = failure.value or AssertionError("a failure of nothing")
+        self._error = error
         if not self._is_closed:
             self._door.close()
         if self._is_late and not self._is_closed:
             self.log.error(
                 "can't listen on {listener}: {error}",
                 listener=self.description,
-                error=failure.getErrorMessage(),
+                error=explained(error),
             )
 
     def _not_closed(self, failure: Failure, port: IListeningPort) -> None:

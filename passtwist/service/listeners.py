@@ -8,16 +8,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import DeferredList
-from twisted.internet.endpoints import serverFromString
 
 from passtwist.errors import StartupError
+from passtwist.service.bind_errors import no_endpoint
+from passtwist.service.endpoints import endpoint_from
 from passtwist.service.listener import Listener
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from twisted.internet.defer import Deferred
-    from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+    from twisted.internet.interfaces import IStreamServerEndpoint
 
     from passtwist.api.interfaces import IDoor
     from passtwist.api.reactors import Reactor
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 class Listeners:
     """Listens on endpoint strings, each with a door of its own.
 
-    :param listen: as Twisted's `serverFromString` takes them.
+    :param listen: as `passtwist.service.endpoints` takes them.
     :param open_door: makes the factory for another port.
     :param parse: finds the endpoint that a string describes.
     """
@@ -36,7 +37,7 @@ class Listeners:
         reactor: Reactor,
         listen: Sequence[str],
         open_door: Callable[[], IDoor],
-        parse: Callable[[Reactor, str], IStreamServerEndpoint] = serverFromString,
+        parse: Callable[[Reactor, str], IStreamServerEndpoint] = endpoint_from,
     ) -> None:
         self._reactor = reactor
         self._listen = tuple(listen)
@@ -96,30 +97,17 @@ class Listeners:
 
     def addresses(self) -> list[str]:
         """Where people can reach us, for the log."""
-        ports = [one.port for one in self._listeners]
-        return [address_of(port) for port in ports if port is not None]
+        return [one.address() for one in self._listeners if one.port is not None]
+
+    def renew(self) -> None:
+        """Take up certificates that are new, or have been renewed."""
+        for one in self._listeners:
+            one.renew()
 
     def _listen_on(self, description: str) -> Listener:
         try:
             endpoint = self._parse(self._reactor, description)
         except Exception as error:
             # Whatever a plugin's parser, or the one of a certificate, raises.
-            raise StartupError(
-                f"can't listen on {description}: not an endpoint: {error}"
-            ) from error
+            raise no_endpoint(description, error) from error
         return Listener(self._reactor, description, endpoint, self._open_door())
-
-
-def address_of(port: IListeningPort) -> str:
-    """How people write down where *port* can be reached."""
-    host = port.getHost()
-    name = getattr(host, "name", None)
-    if name is not None:
-        return f"unix:{name.decode() if isinstance(name, bytes) else name}"
-    address = getattr(host, "host", "?")
-    if ":" in address:
-        address = f"[{address}]"
-    if address == "0.0.0.0":
-        address = "127.0.0.1"
-    number = getattr(host, "port", 0)
-    return f"http://{address}{'' if number == 80 else f':{number}'}/"
