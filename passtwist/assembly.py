@@ -317,7 +317,20 @@ def _pool_limits(server: ServerSettings) -> PoolLimits:
 
 def _sites(settings: Settings) -> list[Site]:
     return [
-        Site(app.name, app.hosts, app.base_uri, app.max_body, app.environment)
+        Site(
+            app.name,
+            app.hosts,
+            app.base_uri,
+            app.max_body,
+            app.environment,
+            root=app.root,
+            user=app.user,
+            static=app.static,
+            public=app.public,
+            static_max_age=app.static_max_age,
+            sendfile=app.sendfile,
+            accel=app.accel,
+        )
         for app in settings.apps
     ]
 

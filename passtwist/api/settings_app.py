@@ -220,10 +220,37 @@ class AppSettings:
         live=True,
     )
     static: tuple[tuple[str, str], ...] = setting(
-        Table(checks.base_uri, Text(checks.folder_inside)),
+        Table(checks.path_of_files, Text(checks.folder_of_files, empty=False)),
         {},
-        "paths that are served from folders in root",
-        effective=False,
+        "paths below base_uri, and the folders in root from which files are served "
+        "there without the app",
+        live=True,
+    )
+    public: str = setting(
+        Text(checks.folder_of_files),
+        "public",
+        "folder in root: a file in it that a path names is served in place of the "
+        "app; empty: none",
+        live=True,
+    )
+    static_max_age: float = setting(
+        Duration(),
+        "60s",
+        "how long clients may keep files of static and public without asking; "
+        "0: not at all",
+        live=True,
+    )
+    sendfile: tuple[str, ...] = setting(
+        TextList(checks.folder_of_files),
+        [],
+        "folders of which the app may have files sent by the header X-Sendfile",
+        live=True,
+    )
+    accel: tuple[tuple[str, str], ...] = setting(
+        Table(checks.base_uri, Text(checks.folder_of_files, empty=False)),
+        {},
+        "URIs of the header X-Accel-Redirect, and the folders of which the app may "
+        "have files sent by them",
         live=True,
     )
     log_file: str = setting(

@@ -9,6 +9,7 @@ message for the operator: what is wrong; what would be right.
 from __future__ import annotations
 
 import ipaddress
+import posixpath
 import re
 
 from passtwist.api.settings_kinds import quoted
@@ -96,6 +97,16 @@ def base_uri(text: str) -> str:
     )
 
 
+def path_of_files(text: str) -> str:
+    """A path below which there are files, and not the app: never all of them."""
+    if not text.strip("/"):
+        raise ValueError(
+            f"{quoted(text)} would leave nothing to the app; write a path such as "
+            '"/static/", or use the setting public'
+        )
+    return base_uri(text)
+
+
 def url_path(text: str) -> str:
     """A path of the app itself, for warm-up and health checks."""
     if text.startswith("/") and text.isascii() and " " not in text and "#" not in text:
@@ -148,4 +159,14 @@ def folder_inside(text: str) -> str:
     """A folder that may be relative; never one that climbs out."""
     if ".." in text.split("/"):
         raise ValueError(f'{quoted(text)} holds ".."; write the path without it')
+    return text
+
+
+def folder_of_files(text: str) -> str:
+    """A folder whose files are for clients, so not the whole app."""
+    if posixpath.normpath(folder_inside(text)) in (".", "/", "//"):
+        raise ValueError(
+            f"{quoted(text)} would make the app's code and settings public; name a "
+            "folder in it that holds nothing else than what is to be sent"
+        )
     return text

@@ -10,6 +10,7 @@ the operator: what is wrong; what would be right.
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
 
 from passtwist.api.settings_units import (
@@ -50,16 +51,22 @@ class Text:
     """One line of text.
 
     :param check: returns the value in its normal form or raises ValueError.
+    :param empty: may it be empty?
     """
 
     name = "text"
 
-    def __init__(self, check: Callable[[str], str] | None = None) -> None:
+    def __init__(
+        self, check: Callable[[str], str] | None = None, empty: bool = True
+    ) -> None:
         self._check = check
+        self._empty = empty
 
     def parse(self, raw: object) -> str:
         if not isinstance(raw, str):
             raise ValueError(f"{quoted(raw)} is no text; write it in quotes")
+        if not raw and not self._empty:
+            raise ValueError("it is empty; write something between the quotes")
         if not raw.isprintable():
             raise ValueError(f"{quoted(raw)} holds a control character; remove it")
         return self._check(raw) if self._check and raw else raw
@@ -269,7 +276,11 @@ class Table:
     def parse(self, raw: object) -> tuple[tuple[str, object], ...]:
         if not isinstance(raw, dict):
             raise ValueError(f'{quoted(raw)} is no table; write {{ NAME = "..." }}')
-        return tuple(sorted(self._pairs(raw)))
+        pairs = sorted(self._pairs(raw))
+        for (name, _), (other, _) in pairwise(pairs):
+            if name == other:
+                raise ValueError(f"{name} is there twice; remove one of them")
+        return tuple(pairs)
 
     def _pairs(self, raw: Mapping[str, object]) -> Iterable[tuple[str, object]]:
         for name, value in raw.items():

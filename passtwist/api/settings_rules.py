@@ -88,8 +88,25 @@ def app_problems(app: AppSettings) -> Iterable[str]:
             f"{where}: memory_limit: is more than hard_memory_limit; make it less, so "
             "that a worker can leave before it is killed"
         )
+    for key, folder in _folders_of_files(app):
+        whole = os.path.normpath(os.path.join(app.root, folder))
+        if app.root == whole or app.root.startswith(whole.rstrip("/") + "/"):
+            yield (
+                f"{where}: {key}: {quoted(folder)} holds the app's code and settings, "
+                "which would be sent to clients; name a folder that holds nothing else "
+                "than what is to be sent"
+            )
     if app.freeze == "immortal" and (found := _too_mortal(app)):
         yield f"{where}: freeze: {found}"
+
+
+def _folders_of_files(app: AppSettings) -> Iterable[tuple[str, str]]:
+    """The keys, and the folders that they name."""
+    yield from (("static", folder) for _, folder in app.static)
+    if app.public:
+        yield "public", app.public
+    yield from (("sendfile", folder) for folder in app.sendfile)
+    yield from (("accel", folder) for _, folder in app.accel)
 
 
 def _too_mortal(app: AppSettings) -> str:

@@ -89,6 +89,13 @@ class Site:
     :ivar base_uri: ``/`` or ``/shop``.
     :ivar max_body: largest request body in bytes; 0 for no limit.
     :ivar environment: ``development`` shows error pages with all details.
+    :ivar root: absolute folder of the app; "" for a site without files.
+    :ivar user: the account that the app is configured for, or "".
+    :ivar static: paths below `base_uri`, and folders that are served there.
+    :ivar public: folder whose files come before the app; "" for none.
+    :ivar static_max_age: seconds that browsers keep such files; 0: they ask.
+    :ivar sendfile: folders of which the app may have files sent by their paths.
+    :ivar accel: beginnings of URIs, and folders of which it may by such URIs.
     """
 
     app: str
@@ -96,3 +103,10 @@ class Site:
     base_uri: str = "/"
     max_body: int = 100 * MIB
     environment: str = "production"
+    root: str = ""
+    user: str = ""
+    static: tuple[tuple[str, str], ...] = ()
+    public: str = ""
+    static_max_age: float = 60.0
+    sendfile: tuple[str, ...] = ()
+    accel: tuple[tuple[str, str], ...] = ()

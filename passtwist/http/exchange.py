@@ -21,6 +21,7 @@ from passtwist.http.error_pages import Problem
 from passtwist.http.exchange_record import entry_of
 from passtwist.http.framed_response import NO_BODY, UNSENT, FramedResponse
 from passtwist.http.response_head import BadResponseHead, CheckedHead, check_interim
+from passtwist.http.sent_files import hand_over
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,13 +33,15 @@ if TYPE_CHECKING:
     from passtwist.http.refusal import Refusal
     from passtwist.http.request import Request
     from passtwist.http.scanner import RequestHead
+    from passtwist.http.site_files import SiteFiles
 
 
 @implementer(IResponder)
 class Exchange(FramedResponse):
     """See `passtwist.api.interfaces.IResponder`.
 
-    :ivar session: the pool's end; None before and after.
+    :ivar files: those of the site; None when it has none.
+    :ivar session: the pool's end, or what sends a file; None before and after.
     :ivar held: the client is too slow; the worker has to wait.
     :ivar gone: the client has left.
     :ivar started: seconds of the epoch; 0 when no access log is kept.
@@ -46,6 +49,7 @@ class Exchange(FramedResponse):
 
     __slots__ = (
         "environment",
+        "files",
         "gone",
         "head",
         "held",
@@ -72,6 +76,7 @@ class Exchange(FramedResponse):
         self.request_id = request_id
         self.remote = remote
         self.app = ""
+        self.files: SiteFiles | None = None
         self.environment = front.environment
         self.pairs: Sequence[bytes] = ()
         self.request: Request | None = None
@@ -207,7 +212,7 @@ class Exchange(FramedResponse):
             if session is not None:
                 session.abandon()
             return None
-        return checked
+        return checked if checked.errand is None else hand_over(self, checked)
 
     def _send_error(
         self,

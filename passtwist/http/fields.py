@@ -47,6 +47,9 @@ _KINDS = {
 }
 _PREFIXES = (
     (b"x-forwarded-", FORWARDING),
+    # How a web server in front says that it sends files for an app, and where.
+    (b"x-accel-", FORWARDING),
+    (b"x-sendfile", FORWARDING),
     (b"proxy-", HOP_BY_HOP),
     # Ours: a client must not speak in the name of the server.
     (b"passtwist-", HOP_BY_HOP),

@@ -137,6 +137,6 @@ def _seconds(value: bytes) -> int | None:
         return None
     try:
         parsed = parsedate_tz(value.decode("latin-1"))
-        return None if parsed is None else timegm(parsed) - (parsed[9] or 0)
+        return None if parsed is None else timegm(parsed[:9]) - (parsed[9] or 0)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None  # the standard library's reading of dates that are none

@@ -199,10 +199,12 @@ class FrontEnd(Factory):
         return b"%b-%x" % (self._id_prefix, self._ids)
 
     def submit(self, exchange: Exchange) -> None:
-        """Hand a request to the pool."""
+        """Hand a request to the pool, unless it is for a file."""
         request = exchange.request
         if request is None:
             raise AssertionError("an exchange without a request")
+        if exchange.files is not None and exchange.files.answer(exchange):
+            return
         try:
             session = self.pool.submit(exchange.app, request, exchange)
         except KeyError:
@@ -217,3 +219,4 @@ class FrontEnd(Factory):
     def _tick(self) -> None:
         self.access_log.flush()
         self.failure_log.tick()
+        self.router.look()

@@ -42,6 +42,7 @@ def receive(connection: Connection, head: RequestHead) -> tuple[Exchange, Site]:
         raise Refusal(404, "no app is configured for this address", has_body)
     site = route.site
     exchange.app, exchange.environment = site.app, site.environment
+    exchange.files = route.files
     exchange.pairs = request_pairs(head, route.script_name, request_id, pairs)
     return exchange, site
 

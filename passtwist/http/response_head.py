@@ -10,6 +10,7 @@ are checked once.
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from passtwist.http.grammar import CRLF, TOKEN_CLASS, list_elements
 
@@ -19,13 +20,17 @@ _match_block = re.compile(
 ).fullmatch
 _search_special = re.compile(
     rb"\n(?:content-length|date|connection|keep-alive|proxy-[^:]*|te|trailer"
-    rb"|transfer-encoding|upgrade|x-request-id):",
+    rb"|transfer-encoding|upgrade|x-request-id|x-sendfile|x-accel-redirect):",
     re.IGNORECASE,
 ).search
 
 _DROPPED = frozenset(
     (b"connection", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade")
 )
+# Headers by which an app names a file to be sent.
+SENDFILE = b"X-Sendfile"
+ACCEL = b"X-Accel-Redirect"
+_ERRANDS = {SENDFILE.lower(): SENDFILE, ACCEL.lower(): ACCEL}
 # What `Connection` of an app can't take away.
 _NOT_NOMINATED = frozenset(
     (b"content-type", b"set-cookie", b"location", b"cache-control", b"date")
@@ -41,19 +46,34 @@ class BadResponseHead(Exception):
     """The app's status or headers can't be sent; says why."""
 
 
+class Errand(NamedTuple):
+    """An app wants a file to be sent in place of its body.
+
+    :ivar kind: SENDFILE or ACCEL.
+    :ivar value: which file.
+    :ivar lines: all such header lines, as they came.
+    """
+
+    kind: bytes
+    value: bytes
+    lines: bytes
+
+
 class CheckedHead:
     """A head that may go to a client, but for what the front end adds.
 
     :ivar block: status and headers, without Content-Length and without what
-        is meant for one hop.
+        is meant for one hop or for the server itself.
     :ivar content_length: as the app gave it, or None.
     :ivar bodiless: a status that has no body (204, 205, 304, 1xx).
+    :ivar errand: the file to be sent in place of the body, or None.
     """
 
     __slots__ = (
         "block",
         "bodiless",
         "content_length",
+        "errand",
         "has_date",
         "has_request_id",
         "status",
@@ -66,6 +86,7 @@ class CheckedHead:
         self.bodiless = status < 200 or status in (204, 205, 304)
         self.has_date = False
         self.has_request_id = False
+        self.errand: Errand | None = None
 
 
 class ResponseHeads:
@@ -133,6 +154,8 @@ def _sort_out(head: CheckedHead) -> None:
             _read_length(head, value.strip(b" \t"))
         elif name == b"connection":
             nominated.update(list_elements(value))
+        elif name in _ERRANDS:
+            _read_errand(head, _ERRANDS[name], line, value.strip(b" \t"))
         elif name not in _DROPPED and not name.startswith(b"proxy-"):
             head.has_date = head.has_date or name == b"date"
             head.has_request_id = head.has_request_id or name == b"x-request-id"
@@ -140,6 +163,14 @@ def _sort_out(head: CheckedHead) -> None:
     nominated -= _NOT_NOMINATED
     kept += [line for name, line in named if name not in nominated]
     head.block = CRLF.join(kept) + CRLF
+
+
+def _read_errand(head: CheckedHead, kind: bytes, line: bytes, value: bytes) -> None:
+    errand = head.errand
+    if errand is not None:
+        head.errand = errand._replace(lines=errand.lines + line + CRLF)
+    elif value and not head.bodiless:
+        head.errand = Errand(kind, value, line + CRLF)
 
 
 def _read_length(head: CheckedHead, value: bytes) -> None:

@@ -1,6 +1,6 @@
 """Which app a request is for: by host, then by path.
 
-Runs in: the controller.  Pure.
+Runs in: the controller.  Pure, but for a look at which folders there are.
 
 A site with the exact host comes before one with a wildcard, a longer wildcard
 before a shorter, and sites for any host come last.  Among the sites of a host
@@ -11,6 +11,8 @@ is asked.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from passtwist.http.site_files import SiteFiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,14 +27,23 @@ class Route:
     """One way to one site.
 
     :ivar script_name: the site's base URI, b"" when it is ``/``.
+    :ivar files: those that are served here; None while there are none.
     """
 
-    __slots__ = ("_below", "script_name", "site")
+    __slots__ = ("_below", "_files", "files", "script_name", "site")
 
     def __init__(self, site: Site) -> None:
         self.site = site
         self.script_name = site.base_uri.rstrip("/").encode("utf-8")
         self._below = self.script_name + b"/"
+        self._files = SiteFiles(site, self.script_name) if site.root else None
+        self.files: SiteFiles | None = None
+        self.look()
+
+    def look(self) -> None:
+        """Files may have come or gone; asked now and then."""
+        if self._files is not None:
+            self.files = self._files if self._files.are_needed() else None
 
     def leads_to(self, path: bytes) -> bool:
         """Is *path* this site's, at a boundary between segments?"""
@@ -49,8 +60,10 @@ class Router:
         self._exact: dict[bytes, list[Route]] = {}
         self._wildcard: dict[bytes, list[Route]] = {}
         self._default: list[Route] = []
+        self._all: list[Route] = []
         for site in sites:
             route = Route(site)
+            self._all.append(route)
             if not site.hosts:
                 self._default.append(route)
             for host in site.hosts:
@@ -66,6 +79,11 @@ class Router:
         ):
             routes.sort(key=lambda route: len(route.script_name), reverse=True)
         self._known: dict[bytes | None, list[Route]] = {}
+
+    def look(self) -> None:
+        """Look which sites have files of their own: once a second is enough."""
+        for route in self._all:
+            route.look()
 
     def find(self, authority: bytes | None, path: bytes) -> Route | None:
         """The route for *path* on *authority* (a host with or without a port)."""

@@ -1,0 +1,138 @@
+"""Sends a file to a client, at the client's pace.
+
+Runs in: the controller.
+
+To an exchange it is what a worker's session is: it can be told to wait, to go on and
+to stop.  A piece is read when the one before was taken, so neither memory nor the
+spool fills up.  Reading is done in the reactor's thread, as nginx does it by default:
+a piece that the kernel has to fetch from a slow disk holds everybody up as long.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from zope.interface import implementer
+
+from passtwist.api.failures import RequestFailure
+from passtwist.api.interfaces import ISession
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IDelayedCall
+
+    from passtwist.http.exchange import Exchange
+
+PIECE = 128 * 1024
+# So much in one turn of the reactor; then it is somebody else's.
+_TURN = 1 << 20
+
+
+@implementer(ISession)
+class FileSession:
+    """A part of an open file on its way; closes it in the end.
+
+    What the log and the status say of a session is here that of the app's, when it
+    was an app that said which file to send.
+    """
+
+    __slots__ = (
+        "_descriptor",
+        "_exchange",
+        "_later",
+        "_left",
+        "_offset",
+        "_paused",
+        "attempts",
+        "queued_at",
+        "spawn_method",
+        "started_at",
+        "worker",
+        "worker_pid",
+    )
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        descriptor: int,
+        start: int,
+        length: int,
+        by: ISession | None = None,
+    ) -> None:
+        """
+        :param exchange: has sent a head that announces *length* bytes.
+        :param by: the session of the app.
+        """
+        self._exchange = exchange
+        self._descriptor = descriptor
+        self._offset = start
+        self._left = length
+        self._paused = False
+        self._later: IDelayedCall | None = None
+        self.worker_pid = self.worker = self.attempts = 0
+        self.spawn_method = ""
+        self.queued_at = self.started_at = 0.0
+        if by is not None:
+            self.worker_pid, self.worker = by.worker_pid, by.worker
+            self.spawn_method, self.attempts = by.spawn_method, by.attempts
+            self.queued_at, self.started_at = by.queued_at, by.started_at
+
+    def abandon(self) -> None:
+        """See `ISession.abandon`."""
+        self._left = 0
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
+
+    def pause(self) -> None:
+        """See `ISession.pause`."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """See `ISession.resume`."""
+        if self._paused:
+            self._paused = False
+            if self._later is None:
+                self.run()
+
+    def run(self) -> None:
+        """Send until the client has enough for now."""
+        self._later = None
+        exchange, turn = self._exchange, _TURN
+        while self._left and not self._paused:
+            connection = exchange.connection
+            if connection is None:
+                self.abandon()
+                return
+            if turn <= 0:
+                self._later = exchange.front.clock.callLater(0, self.run)
+                return
+            piece = self._read()
+            if piece is None:
+                return
+            turn -= len(piece)
+            if not self._left:
+                self.abandon()
+                exchange.write(piece)
+                exchange.finish()
+                return
+            exchange.write(piece)
+            if connection.output.waiting:
+                exchange.hold()
+
+    def _read(self) -> bytes | None:
+        reason = "the file became shorter while it was sent"
+        try:
+            piece = os.pread(self._descriptor, min(PIECE, self._left), self._offset)
+        except OSError as error:
+            piece, reason = b"", f"the file can't be read: {error.strerror}"
+        if not piece:
+            self.abandon()
+            self._exchange.fail(RequestFailure(500, reason))
+            return None
+        self._offset += len(piece)
+        self._left -= len(piece)
+        return piece

@@ -1,0 +1,383 @@
+"""Files that are served without asking the app: `static` and `public`."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from passtwist.http.access_log import AccessLog
+from passtwist.http.config import FrontEndConfig, Site
+
+NOON_NS = 784111777 * 10**9  # Sun, 06 Nov 1994 08:49:37 GMT
+MODIFIED = b"Sun, 06 Nov 1994 08:49:37 GMT"
+TAG = b'"%x-5"' % NOON_NS
+CSS = b"body{}"
+
+
+class FilesOf:
+    """A site with files on the bench.
+
+    :ivar root: the app's folder.
+    """
+
+    def __init__(self, bench, root):
+        self.bench = bench
+        self.root = root
+        self.client = None
+
+    def write(self, path, content=b"hello", at=NOON_NS):
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+        os.utime(file, ns=(at, at))
+        return file
+
+    def serve(self, *, log=None, **keys):
+        if self.client is not None:
+            self.client.leave()
+        keys.setdefault("static", (("/static", "files"),))
+        self.bench.configure(Site("shop", root=str(self.root), **keys), access_log=log)
+        self.bench.answers(b"200 OK\r\nContent-Type: text/plain\r\n", b"the app")
+        self.client = self.bench.connect()
+
+    def ask(self, path, *headers, method="GET"):
+        """Status, headers and body of the answer; the connection is kept."""
+        lines = [f"{method} {path} HTTP/1.1", "Host: a", *headers, "", ""]
+        if self.client is None:
+            self.serve()
+        return parsed(self.client.send("\r\n".join(lines).encode("latin-1")))
+
+    def status(self, path, *headers, method="GET"):
+        return self.ask(path, *headers, method=method)[0]
+
+    def is_app(self, path, **how):
+        return self.ask(path, **how)[2] == b"the app"
+
+
+def parsed(data):
+    """Status, headers by name in lower case, and body."""
+    head, _, body = data.partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    headers = {}
+    for line in lines:
+        name, _, value = line.partition(": ")
+        assert name.lower() not in headers, f"{name} is there twice"
+        headers[name.lower()] = value
+    return int(first.split()[1]), headers, body
+
+
+@pytest.fixture
+def site(bench, tmp_path):
+    site = FilesOf(bench, tmp_path / "shop")
+    site.write("files/a.txt")
+    site.write("files/css/site.css", CSS)
+    yield site
+    if site.client is not None:
+        assert not site.client.aborted
+
+
+# --- the setting static -----------------------------------------------------------
+
+
+def test_a_file_is_served_with_all_that_caches_need(site):
+    """The whole answer; the pool is not asked."""
+    status, headers, body = site.ask("/static/a.txt?v=2")
+    assert (status, body) == (200, b"hello")
+    assert headers == {
+        "content-type": "text/plain; charset=utf-8",
+        "content-length": "5",
+        "accept-ranges": "bytes",
+        "x-content-type-options": "nosniff",
+        "vary": "Accept-Encoding",
+        "cache-control": "max-age=60, public",
+        "etag": TAG.decode(),
+        "last-modified": MODIFIED.decode(),
+        "date": MODIFIED.decode(),
+        "x-request-id": "id-1",
+    }
+    assert site.bench.pool.sessions == []
+    assert not site.client.closed
+
+
+def test_head_says_the_same_without_the_file(site):
+    """Length included."""
+    _, wanted, _ = site.ask("/static/css/site.css")
+    status, headers, body = site.ask("/static/css/site.css", method="HEAD")
+    assert (status, body) == (200, b"")
+    assert headers == wanted | {"x-request-id": "id-2"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/static/none", "/static/", "/static/css", "/static/css/", "/static/a.txt/"),
+        *("/static/a.txt/x", "/static//a.txt", "/static/%2e%2e/secret.txt"),
+        *("/static/../secret.txt", "/static/..%2fsecret.txt", "/static/css/../a.txt"),
+        *("/static/%252e%252e/secret.txt", "/static/%c0%ae%c0%ae/secret.txt"),
+        *("/static/..%5csecret.txt", "/static/.hidden", "/static/%2ehidden"),
+        *("/static/" + "x" * 300, "/static/link.txt", "/static/fifo"),
+        *("/static/a.txt%0a", "/static/%2fetc%2fpasswd", "/static/a.txt%20"),
+    ],
+)
+def test_what_is_no_file_there_is_not_found(site, path):
+    """By us, not by the app; the connection goes on."""
+    site.write("secret.txt")
+    site.write("files/.hidden")
+    (site.root / "files" / "link.txt").symlink_to("a.txt")
+    os.mkfifo(site.root / "files" / "fifo")
+    status, headers, body = site.ask(path)
+    assert (status, headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert b"hello" not in body
+    assert site.bench.pool.sessions == []
+    assert site.status("/static/a.txt") == 200
+
+
+def test_a_nul_in_a_path_is_no_request(site):
+    """As everywhere."""
+    assert site.status("/static/a.txt%00.png") == 400
+
+
+def test_only_reading_is_allowed(site):
+    """405 names what is; and a body that comes with it is read."""
+    for method in ("POST", "PUT", "DELETE", "OPTIONS", "get"):
+        status, headers, _ = site.ask("/static/a.txt", method=method)
+        assert (status, headers["allow"]) == (405, "GET, HEAD")
+    assert site.status("/static/a.txt", "Content-Length: 0", method="POST") == 405
+    answer = site.client.send(
+        b"POST /static/a.txt HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"
+        b"GET /static/a.txt HTTP/1.1\r\nHost: a\r\n\r\n"
+    )
+    assert [answer.count(b"HTTP/1.1 " + status) for status in (b"405", b"200")] == [
+        1,
+        1,
+    ]
+    assert site.bench.pool.sessions == []
+
+
+def test_the_longest_path_counts_and_others_are_the_apps(site):
+    """At boundaries of segments."""
+    site.write("other/a.txt", b"other")
+    site.serve(static=(("/static", "files"), ("/static/more", "other")))
+    assert site.ask("/static/more/a.txt")[2] == b"other"
+    assert site.ask("/static/a.txt")[2] == b"hello"
+    for path in ("/", "/static", "/static2/a.txt", "/Static/a.txt", "/x/static/a.txt"):
+        assert site.is_app(path)
+
+
+def test_a_site_below_a_path_has_its_files_there(site):
+    """The paths of the setting begin at `base_uri`."""
+    site.serve(base_uri="/shop")
+    assert site.ask("/shop/static/a.txt")[2] == b"hello"
+    assert site.status("/static/a.txt") == 404
+    assert site.is_app("/shop")
+
+
+def test_a_file_is_of_now(site):
+    """What is changed is another file to caches; what is gone is gone."""
+    _, before, _ = site.ask("/static/a.txt")
+    site.write("files/a.txt", b"olleh", NOON_NS + 1)
+    _, after, body = site.ask("/static/a.txt", f"If-None-Match: {before['etag']}")
+    assert body == b"olleh"
+    assert after["etag"] != before["etag"]
+    (site.root / "files" / "a.txt").unlink()
+    assert site.status("/static/a.txt") == 404
+
+
+# --- conditions and ranges --------------------------------------------------------
+
+
+def test_who_has_the_file_is_told_so(site):
+    """304, with what a cache may renew."""
+    status, headers, body = site.ask("/static/a.txt", f"If-None-Match: {TAG.decode()}")
+    assert (status, body) == (304, b"")
+    assert headers == {
+        "vary": "Accept-Encoding",
+        "cache-control": "max-age=60, public",
+        "etag": TAG.decode(),
+        "last-modified": MODIFIED.decode(),
+        "date": MODIFIED.decode(),
+        "x-request-id": "id-1",
+    }
+    since = f"If-Modified-Since: {MODIFIED.decode()}"
+    assert site.status("/static/a.txt", since, method="HEAD") == 304
+    assert site.status("/static/a.txt", 'If-Match: "other"') == 412
+
+
+def test_a_part_is_sent_as_such(site):
+    """206 with its place; where there is none, 416 with the size."""
+    status, headers, body = site.ask("/static/a.txt", "Range: bytes=1-3")
+    assert (status, body) == (206, b"ell")
+    assert (headers["content-range"], headers["content-length"]) == ("bytes 1-3/5", "3")
+    assert headers["etag"] == TAG.decode()
+    status, headers, _ = site.ask("/static/a.txt", "Range: bytes=9-")
+    assert (status, headers["content-range"]) == (416, "bytes */5")
+    status, headers, body = site.ask("/static/a.txt", "Range: bytes=0-0,2-2")
+    assert (status, body) == (200, b"hello")
+    # HEAD has no parts (RFC 9110, 14.2).
+    assert site.status("/static/a.txt", "Range: bytes=1-3", method="HEAD") == 200
+
+
+# --- compressed copies, types, times ------------------------------------------------
+
+
+def test_a_compressed_copy_is_sent_to_who_takes_it(site):
+    """With the type of the file, and a tag of its own; ranges are of the copy."""
+    site.write("files/css/site.css.gz", b"GZIP")
+    site.write("files/css/site.css.br", b"BR")
+    tags = set()
+    for wish, coding, wanted in (
+        ("gzip, br", "br", b"BR"),
+        ("gzip", "gzip", b"GZIP"),
+        ("br;q=0, gzip;q=0.1", "gzip", b"GZIP"),
+        ("deflate", None, CSS),
+        ("", None, CSS),
+    ):
+        _, headers, body = site.ask("/static/css/site.css", f"Accept-Encoding: {wish}")
+        assert (body, headers.get("content-encoding")) == (wanted, coding)
+        assert headers["content-type"] == "text/css; charset=utf-8"
+        assert headers["vary"] == "Accept-Encoding"
+        tags.add(headers["etag"])
+    assert len(tags) == 3
+    part = ("Accept-Encoding: gzip", "Range: bytes=1-")
+    assert site.ask("/static/css/site.css", *part)[2] == b"ZIP"
+
+
+def test_a_copy_without_its_file_is_a_file_like_others(site):
+    """And what is compressed already is not looked for twice."""
+    site.write("files/x.css.gz", b"GZIP")
+    site.write("files/y.png", b"PNG")
+    site.write("files/y.png.gz", b"GZIP")
+    assert site.status("/static/x.css", "Accept-Encoding: gzip") == 404
+    _, headers, body = site.ask("/static/x.css.gz", "Accept-Encoding: gzip")
+    assert (headers["content-type"], body) == ("application/gzip", b"GZIP")
+    assert "content-encoding" not in headers
+    _, headers, body = site.ask("/static/y.png", "Accept-Encoding: gzip")
+    assert (body, "vary" in headers) == (b"PNG", False)
+
+
+def test_how_long_a_file_may_be_kept(site):
+    """For ever when its name tells its content; a page is asked for each time."""
+    names = {
+        "site.55e7cbb9ba48.css": "max-age=31536000, public, immutable",
+        "site.55e7cbb9ba48.css.map": "max-age=31536000, public, immutable",
+        "site.123456789012.css": "max-age=3600, public",
+        "site.css": "max-age=3600, public",
+        "page.html": "no-cache",
+    }
+    for name in names:
+        site.write(f"files/{name}")
+    site.serve(static_max_age=3600.0)
+    found = {name: site.ask(f"/static/{name}")[1]["cache-control"] for name in names}
+    assert found == names
+    site.serve(static_max_age=0.0)
+    assert site.ask("/static/site.css")[1]["cache-control"] == "no-cache"
+    site.serve(environment="development")
+    assert site.ask("/static/site.css")[1]["cache-control"] == "no-cache"
+
+
+# --- the folder public --------------------------------------------------------------
+
+
+@pytest.fixture
+def public(site):
+    """A site with pages in its folder `public`, and no `static`."""
+    for path in ("index.html", "about.html", "docs/index.html", "robots.txt"):
+        site.write(f"public/{path}", path.encode())
+    site.write("public/.env")
+    site.write("public/.well-known/acme-challenge/token", b"token")
+    (site.root / "public" / "empty").mkdir()
+    site.serve(static=(), public="public")
+    return site
+
+
+@pytest.mark.parametrize(
+    ("path", "file"),
+    [
+        ("/robots.txt", "robots.txt"),
+        ("/", "index.html"),
+        ("/?page=2", "index.html"),
+        ("/index.html", "index.html"),
+        ("/about", "about.html"),
+        ("/docs/", "docs/index.html"),
+        ("/.well-known/acme-challenge/token", "token"),
+        *((path, None) for path in ("/docs", "/about/", "/empty", "/empty/", "/none")),
+        *((path, None) for path in ("/.env", "/docs/../robots.txt", "//robots.txt")),
+        *((path, None) for path in ("/robots.txt/", "/robots.txt/x", "/" + "x" * 300)),
+    ],
+)
+def test_a_file_in_public_comes_before_the_app(public, path, file):
+    """As with Passenger; what is no file is the app's, and folders are not listed."""
+    status, _, body = public.ask(path)
+    assert (status, body) == (200, file.encode() if file else b"the app")
+
+
+def test_public_is_only_for_reading(public):
+    """Other methods are the app's, on the same path."""
+    assert public.is_app("/about", method="POST")
+    assert public.is_app("/", method="OPTIONS")
+    status, headers, body = public.ask("/about", method="HEAD")
+    assert (status, headers["content-length"], body) == (200, "10", b"")
+
+
+def test_a_link_in_public_is_not_found_and_told_of(public, lines):
+    """The app does not answer in its place: somebody meant it to be a file."""
+    (public.root / "public" / "link.txt").symlink_to("robots.txt")
+    assert public.status("/link.txt") == 404
+    assert public.bench.pool.sessions == []
+    reason = "a symbolic link is on the way, and links are not followed"
+    assert lines == [f"request id-1 of shop: 404: {reason}"]
+
+
+def test_public_may_come_and_go(site):
+    """It is looked for once a second, not for each request."""
+    site.serve(static=(), public="public")
+    assert site.is_app("/robots.txt")
+    site.write("public/robots.txt", b"robots")
+    site.bench.pass_time(1)
+    assert site.ask("/robots.txt")[2] == b"robots"
+    (site.root / "public").rename(site.root / "private")
+    assert site.is_app("/robots.txt")
+    site.bench.pass_time(1)
+    assert site.is_app("/robots.txt")
+
+
+def test_static_comes_before_public_and_public_may_be_another_folder(site):
+    """Or none."""
+    site.write("www/static/a.txt", b"public")
+    site.write("www/b.txt", b"public")
+    site.serve(public="www")
+    assert site.ask("/static/a.txt")[2] == b"hello"
+    assert site.ask("/b.txt")[2] == b"public"
+    site.serve(static=(), public="")
+    assert site.is_app("/b.txt")
+
+
+def test_other_settings_hold_from_the_next_request_on(site):
+    """A reload needs no restart."""
+    assert site.ask("/static/a.txt")[2] == b"hello"
+    site.write("other/a.txt", b"other")
+    new = Site("shop", root=str(site.root), static=(("/files", "other"),))
+    site.bench.front.prepare([new], FrontEndConfig())()
+    assert site.is_app("/static/a.txt")
+    assert site.ask("/files/a.txt")[2] == b"other"
+
+
+# --- logs -----------------------------------------------------------------------------
+
+
+def test_the_access_log_has_files_too(site, tmp_path):
+    """With the app's name and no worker."""
+    log = AccessLog(str(tmp_path / "log"), "json")
+    log.open()
+    site.serve(log=log)
+    site.ask("/static/a.txt", "Range: bytes=1-")
+    site.ask("/static/none")
+    log.close()
+    lines = map(json.loads, (tmp_path / "log").read_text().splitlines())
+    keys = ("status", "sent", "app", "worker")
+    found = [tuple(line[key] for key in keys) for line in lines]
+    assert found[0] == (206, 4, "shop", 0)
+    assert found[1][0] == 404
+    assert found[1][2:] == ("shop", 0)
