@@ -30,6 +30,7 @@ from passtwist.service.logs import Logs
 from passtwist.service.memory import MemorySampler
 from passtwist.service.memory_limits import MemoryLimits
 from passtwist.service.memory_report import MemoryReport
+from passtwist.service.notifications import Notifications
 from passtwist.service.orders import Orders
 from passtwist.service.parts import Parts
 from passtwist.service.policing import Policing
@@ -146,6 +147,7 @@ class Assembly:
             watches=self.watches,
             status=self.status,
             triggers=self.triggers,
+            notifications=Notifications(self._reactor, os.environ),
         )
         self.reload.parts = parts
         self.runtime.when_made_anew.append(self.admin.restart)

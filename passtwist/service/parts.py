@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from passtwist.service.listeners import Listeners
     from passtwist.service.logs import Logs
     from passtwist.service.memory import MemorySampler
+    from passtwist.service.notifications import Notifications
     from passtwist.service.status import Status
     from passtwist.service.triggers import Triggers
 
@@ -99,3 +100,4 @@ class Parts:
     watches: tuple[IsWatch, ...]
     status: Status
     triggers: Triggers
+    notifications: Notifications

@@ -111,6 +111,14 @@ class Reload:
         :returns: the ``file``, and sentences: ``changes`` and ``warnings``.
         :raises ReloadRefused: nothing has changed.
         """
+        notifications = self.parts.notifications
+        notifications.reloading()
+        try:
+            return self._run(restart_all)
+        finally:
+            notifications.ready()
+
+    def _run(self, restart_all: str) -> dict[str, Any]:
         try:
             prepared = self._prepare(self._read())
         except ReloadRefused as refused:
@@ -207,6 +215,7 @@ class Reload:
         parts.triggers.update()
         parts.listeners.keep(prepared.listeners)
         parts.listeners.remove(changes.listen_removed)
+        parts.listeners.renew()
         if prepared.access_log is not None:
             parts.access_log.take_over(prepared.access_log)
 

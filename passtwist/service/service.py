@@ -159,17 +159,20 @@ class PasstwistService(Service):
             apps=", ".join(parts.apps),
             addresses=", ".join(parts.listeners.addresses()),
         )
+        parts.notifications.ready()
 
     # --- stop -----------------------------------------------------------------
 
     @inlineCallbacks
     def _stop(self) -> Generator[Deferred[Any], Any, None]:
         parts, steps = self.parts, self._stop_steps
+        parts.notifications.stopping()
         try:
             yield steps.run()
             for watch in (parts.memory, *parts.watches):
                 yield watch.stop()
         finally:
+            parts.notifications.stop()
             parts.triggers.stop()
             parts.admin.stop()
             parts.driver.stop()

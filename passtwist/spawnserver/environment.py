@@ -14,7 +14,7 @@ from passtwist.model import AppSpec
 # For the controller, or for the service manager that started it: an app that
 # took LISTEN_FDS or NOTIFY_SOCKET for its own would speak in our name.
 WITHHELD_PREFIXES = ("PASSTWIST_", "LISTEN_")
-WITHHELD = ("NOTIFY_SOCKET",)
+WITHHELD = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 
 MARKER = "IN_PASSTWIST"
 
