@@ -285,13 +285,33 @@ def test_keys_of_later_versions_are_accepted_with_a_warning(load):
     settings = load(
         '[server]\nbody_grace = "5s"\n'
         + APP
-        + 'buffer_requests = false\nstatic = { "/s/" = "s/" }\nmax_requests = 9'
+        + "buffer_requests = false\nmax_requests = 9"
     )
     assert settings.warnings() == (
         "[server]: body_grace: accepted, but has no effect in this version",
         '[[app]] "site": buffer_requests: accepted, but has no effect in this version',
-        '[[app]] "site": static: accepted, but has no effect in this version',
     )
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ('static = { "/" = "files" }', 'static: "/" would leave nothing to the app'),
+        ('static = { "/s" = "" }', "static: /s: it is empty; write something"),
+        ('static = { "/s" = "a", "/s/" = "b" }', "static: /s is there twice"),
+        ('static = { "/s" = "../x" }', 'static: /s: "../x" holds ".."'),
+        ('static = { "/s" = "./" }', 'static: /s: "./" would make the app\'s code'),
+        ('static = { "/s" = "/srv" }', 'static: "/srv" holds the app\'s code'),
+        ('public = "/srv/site"', 'public: "/srv/site" holds the app\'s code'),
+        ('sendfile = ["media", "/"]', 'sendfile: "/" would make the app\'s code'),
+        ('accel = { "/p" = "." }', 'accel: /p: "." would make the app\'s code'),
+    ],
+)
+def test_a_folder_for_clients_holds_nothing_else(load, line, problem):
+    """Else the app's settings would be a file that anybody may ask for."""
+    with pytest.raises(SettingsError) as caught:
+        load('[[app]]\nroot = "/srv/site"\n' + line)
+    assert f": {problem}" in str(caught.value)
 
 
 def test_minima_that_the_pool_can_not_hold_are_warned_of(load):
