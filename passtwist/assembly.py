@@ -338,6 +338,7 @@ def _sites(settings: Settings) -> list[Site]:
 
 
 def _front_end_config(
+            app.buffer_requests,
     server: ServerSettings, error_page: IErrorPage | None
 ) -> FrontEndConfig:
     limits = HttpLimits(

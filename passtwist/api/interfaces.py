@@ -29,8 +29,38 @@ if TYPE_CHECKING:
 # --- serving: http -> service -------------------------------------------------
 
 
+class IBodyTaker(Interface):
+    """Where a streamed body goes: to a worker."""
+
+    def take(data: bytes) -> bool:
+        """A piece of it; False: no more before `IBodyStream.proceed`."""
+
+    def take_end() -> None:
+        """It is complete."""
+
+    def take_failure() -> None:
+        """There will be no more of it, though it is not complete."""
+
+
+class IBodyStream(Interface):
+    """The body of a request that a worker gets before it has come whole."""
+
+    def begin(taker: IBodyTaker) -> None:
+        """The app wants it: give *taker* what is there, and then what comes.
+
+        Only once, as nothing of it is kept; so who began it can't be retried.
+        """
+
+    def proceed() -> None:
+        """The taker has room again."""
+
+    def leave() -> None:
+        """Nobody wants the rest, and the taker is not called any more."""
+
+
 class IRequest(Interface):
-    """One request whose head and body have arrived whole and are accepted."""
+    """One request whose head, and body unless it is streamed, have arrived whole
+    and are accepted."""
 
     pairs: Sequence[bytes] = Attribute(
         "CGI variables, latin-1, keys and values in turn: [k1, v1, k2, v2].  "
@@ -42,6 +72,10 @@ class IRequest(Interface):
         "responder owns and closes it once the session has ended."
     )
     body_length: int = Attribute("Length of the body in bytes, wherever it is.")
+    body_stream: IBodyStream | None = Attribute(
+        "The body, when it is handed on as it comes (`buffer_requests = false`), and "
+        "then `body_length` is 0; else None."
+    )
     method: bytes = Attribute("The request method, for status and logs.")
     path: bytes = Attribute("The request target as it came, for status and logs.")
 
@@ -61,8 +95,12 @@ class IResponder(Interface):
     def begin(head: bytes) -> None:
         r"""Status and headers, unchecked: ``b"200 OK\r\nA: b\r\n"``."""
 
-    def write(data: bytes) -> None:
-        """A piece of the body."""
+    def write(data: bytes | memoryview) -> None:
+        """A piece of the body.
+
+        A memoryview is good only until this returns: what is read next goes
+        into the same memory.
+        """
 
     def finish() -> None:
         """The body is complete."""

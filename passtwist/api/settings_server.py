@@ -203,3 +203,17 @@ class ServerSettings:
         "worker waits",
         live=True,
     )
+    max_buffers: int = setting(
+        Size(),
+        "128MiB",
+        "memory for the buffers of all clients together; what exceeds it waits on "
+        "disk; 0: no limit",
+        live=True,
+    )
+    max_spool: int = setting(
+        Size(),
+        "8GiB",
+        "room on disk for bodies and responses of all clients together; beyond it "
+        "requests get status 503 and workers of responses wait; 0: no limit",
+        live=True,
+    )

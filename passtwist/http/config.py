@@ -68,6 +68,9 @@ class FrontEndConfig:
     :ivar error_page: who makes the error pages in production; None for us.
     :ivar powered_by: each response says who made it.
     :ivar spool_dir: folder for unlinked files; "" for the system's.
+    :ivar max_buffers: bytes that wait in memory for all connections together;
+        0 for no limit.
+    :ivar max_spool: the same in unlinked files.
     """
 
     environment: str = "production"
@@ -78,6 +81,8 @@ class FrontEndConfig:
     error_page: IErrorPage | None = None
     powered_by: bool = False
     spool_dir: str = ""
+    max_buffers: int = 0
+    max_spool: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +101,7 @@ class Site:
     :ivar static_max_age: seconds that browsers keep such files; 0: they ask.
     :ivar sendfile: folders of which the app may have files sent by their paths.
     :ivar accel: beginnings of URIs, and folders of which it may by such URIs.
+    :ivar buffer_requests: a worker gets a request only when its body is whole.
     """
 
     app: str
@@ -103,6 +109,7 @@ class Site:
     base_uri: str = "/"
     max_body: int = 100 * MIB
     environment: str = "production"
+    buffer_requests: bool = True
     root: str = ""
     user: str = ""
     static: tuple[tuple[str, str], ...] = ()

@@ -64,7 +64,9 @@ class Connection(ClientLink):
         if self._plain and isinstance(transport.getPeer(), IPv4Address | IPv6Address):
             # Heads and bodies of streamed responses are small separate writes.
             transport.setTcpNoDelay(True)
-        self.output = Output(transport, self, self._limits, front.spool_dir)
+        self.output = Output(
+            transport, self, self._limits, front.spool_dir, front.space, front.clock
+        )
         front.connection_made(self)
         self.deadline = front.watch.after(self._limits.header_deadline)
 
@@ -117,6 +119,10 @@ class Connection(ClientLink):
     def output_full(self) -> None:
         if self.exchange is not None:
             self.exchange.hold()
+
+    def output_roomy(self) -> None:
+        if self.exchange is not None:
+            self.exchange.release()
 
     def output_progressed(self) -> None:
         if self._state is not State.CLOSED:
@@ -208,7 +214,10 @@ class Connection(ClientLink):
         if head.expects_continue and not self._buffer:
             self.output.write(_CONTINUE)
         self._state = _BODY
-        self._body = BodyReader(head, max_body, self._limits, self.front.spool_dir)
+        front = self.front
+        self._body = BodyReader(
+            head, max_body, self._limits, front.spool_dir, front.space
+        )
         self.deadline = self.front.watch.after(self._limits.body_read_timeout)
 
     def _read_body(self) -> None:

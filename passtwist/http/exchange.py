@@ -193,6 +193,7 @@ class Exchange(FramedResponse):
         if request is not None and request.body_file is not None:
             os.close(request.body_file)
             request.body_file = None
+            self.front.space.spooled -= request.body_length
 
     # --- inside -------------------------------------------------------------------
 

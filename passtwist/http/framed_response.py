@@ -89,7 +89,7 @@ class FramedResponse:
             self.keep_alive = False
         connection.output.write(self._head(checked, length))
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Send a piece of the body; see `IResponder.write`."""
         connection = self.connection
         if connection is None or not data:
@@ -103,7 +103,7 @@ class FramedResponse:
             return
         self.sent += len(data)
         if self.framing == CHUNKED:
-            data = b"%x\r\n%b\r\n" % (len(data), data)
+            data = b"".join((b"%x\r\n" % len(data), data, b"\r\n"))
         connection.output.write(data)
 
     def finish(self) -> None:
@@ -191,9 +191,9 @@ class FramedResponse:
             else b"X-Request-Id: %b\r\n" % self.request_id,
         )
 
-    def _cut(self, data: bytes, length: int) -> bytes:
+    def _cut(self, data: bytes | memoryview, length: int) -> bytes:
         self._complain("a longer body than its Content-Length; it was cut")
-        return data[:length]
+        return bytes(data[:length])
 
     def _complain(self, what: str) -> None:
         self.front.counters.cut_responses += 1

@@ -17,6 +17,7 @@ from zope.interface import implementer
 
 from passtwist.api.failures import RequestFailure
 from passtwist.api.interfaces import IFrontEnd
+from passtwist.http.buffer_space import BufferSpace
 from passtwist.http.counters import Counters
 from passtwist.http.deadlines import DeadlineWatch
 from passtwist.http.door import Door
@@ -83,6 +84,7 @@ class FrontEnd(Factory):
         self.spool_dir = config.spool_dir
         self.failure_log = FailureLog()
         self.counters = Counters()
+        self.space = BufferSpace()
         self.watch = DeadlineWatch(clock, self._tick)
         self.connections: set[Connection] = set()
         self.draining = False
@@ -120,6 +122,8 @@ class FrontEnd(Factory):
             self.response_heads = response_heads
             self.error_pages = error_pages
             self.limits = config.limits
+            self.space.max_memory = config.max_buffers
+            self.space.max_spool = config.max_spool
             self.environment = config.environment
 
         return switch

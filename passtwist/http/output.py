@@ -4,7 +4,8 @@ Runs in: the controller.
 
 While the client keeps up, bytes go to the kernel at once.  When it does not,
 they wait: in memory, then in an unlinked file, and only when that is full does
-the owner have to hold back the worker.
+the owner have to hold back the worker.  A client that goes on taking a lot is not
+worth a file: for that one the worker is held at once, for as long as it does.
 
 On a plain socket this is a pull producer: Twisted is given a small piece and
 asks for more when the kernel has taken it, which is how writability is learnt
@@ -14,6 +15,7 @@ a buffer of its own; there this is a push producer.
 
 from __future__ import annotations
 
+import errno
 from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -25,11 +27,22 @@ from zope.interface import implementer
 from passtwist.http.spool import Spool
 
 if TYPE_CHECKING:
+    import socket
+
+    from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+    from passtwist.http.buffer_space import BufferSpace
     from passtwist.http.config import HttpLimits
 
 # So much in one turn of the reactor; then it is somebody else's.
 _TURN = 1 << 20
 _PIECE = 128 * 1024
+# So long the worker is held when the memory is full, before a file is used: it
+# costs more than the client's next read, and most clients are only a little slower
+# than the worker.
+PATIENCE = 0.01
+# Bytes that a client takes within that who is worth being waited for again.
+STEADY = 64 * 1024
 # Handed to the transport to learn when the socket is writable again.
 _SENTINEL = 1024
 
@@ -46,7 +59,10 @@ class OutputOwner(Protocol):
         """Some bytes were taken, others wait."""
 
     def output_full(self) -> None:
-        """Write no more until `output_drained`."""
+        """Write no more until `output_roomy` or `output_drained`."""
+
+    def output_roomy(self) -> None:
+        """Write on."""
 
     def output_lost(self) -> None:
         """The connection is broken, or its response can't be completed."""
@@ -69,19 +85,25 @@ class Output:
     """
 
     __slots__ = (
+        "_clock",
         "_folder",
         "_full",
         "_memory",
         "_memory_limit",
         "_overflow",
         "_owner",
+        "_patience",
         "_paused",
         "_plain",
         "_queue",
         "_registered",
         "_send",
+        "_socket",
+        "_space",
         "_spool",
         "_spool_limit",
+        "_taken",
+        "_taken_then",
         "_transport",
         "waiting",
     )
@@ -92,29 +114,36 @@ class Output:
         owner: OutputOwner,
         limits: HttpLimits,
         folder: str,
+        space: BufferSpace,
+        clock: IReactorTime,
     ) -> None:
+        self._clock = clock
         self._transport = transport
         self._owner = owner
         self._memory_limit = limits.response_memory
         self._spool_limit = limits.response_spool
         self._folder = folder
+        self._space = space
         self._queue: deque[bytes | memoryview] = deque()
         self._memory = 0
         self._spool: Spool | None = None
         self._overflow: deque[bytes | memoryview] = deque()
         self._full = False
+        self._patience: IDelayedCall | None = None
+        self._taken = self._taken_then = 0  # bytes, of those that had to wait
         self._paused = False
         self.waiting = False
         self._plain = is_plain_socket(transport)
         if self._plain:
-            self._send = transport.writeSomeData
+            self._socket: socket.socket = transport.getHandle()
+            self._send = self._send_now
         else:
             self._send = self._hand_over
             transport.registerProducer(self, True)
         self._registered = not self._plain
 
-    def write(self, data: bytes) -> None:
-        """Send *data* now, or keep it until the client takes more."""
+    def write(self, data: bytes | memoryview) -> None:
+        """Send *data* now, or keep a copy of it until the client takes more."""
         if self.waiting:
             # An empty piece would look like a client that takes nothing.
             if data:
@@ -123,7 +152,7 @@ class Output:
         sent = self._send(data)
         if sent == len(data):
             return
-        if not isinstance(sent, int):
+        if sent < 0:
             self._owner.output_lost()
             return
         self._put(memoryview(data)[sent:])
@@ -138,8 +167,9 @@ class Output:
     def close(self) -> None:
         """The connection is gone: give back what is held."""
         self._queue.clear()
+        self._count(-self._memory)
         self._overflow.clear()
-        self._close_spool()
+        self._rest()
 
     def detach(self) -> None:
         """Everything is written: let the transport close without asking us."""
@@ -163,6 +193,18 @@ class Output:
 
     # --- inside -----------------------------------------------------------------
 
+    def _send_now(self, data: bytes | memoryview) -> int:
+        """What the kernel takes of it; -1 when the connection is broken.
+
+        Twisted's own `writeSomeData` takes no more than 128 KiB at a time.
+        """
+        try:
+            return self._socket.send(data)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            return 0 if error.errno == errno.ENOBUFS else -1
+
     def _hand_over(self, data: bytes | memoryview) -> int:
         if self._paused:
             return 0
@@ -174,19 +216,20 @@ class Output:
         budget = _TURN
         while (piece := self._take(_PIECE)) is not None:
             sent = self._send(piece)
-            if not isinstance(sent, int):
+            if sent < 0:
                 self._owner.output_lost()
                 return
             if sent < len(piece):
                 self._give_back(piece, sent)
             budget -= sent
+            self._taken += sent
             if not sent or (budget <= 0 and self._plain):
                 self._wait(progressed=budget < _TURN)
                 return
         if self._paused:
             return
         self.waiting = self._full = False
-        self._close_spool()
+        self._rest()
         if self._plain:
             self._transport.unregisterProducer()
         self._owner.output_drained()
@@ -202,37 +245,72 @@ class Output:
 
     def _put(self, data: bytes | memoryview) -> None:
         size = len(data)
-        if self._overflow:
-            self._overflow.append(data)
+        if self._spool is not None and not self._overflow:
+            self._store(data)
             return
-        if self._spool is None:
-            if self._memory + size <= self._memory_limit:
-                self._queue.append(data)
-                self._memory += size
-                return
-            try:
-                self._spool = Spool(self._folder)
-            except OSError as error:
-                _log.error("no file for a response: {error}", error=error)
-                self._overflow.append(data)
-                self._fill_up()
-                return
-        stored = self._spool.append(data)
-        if stored < size:
-            _log.error("no room on disk for a response; its worker has to wait")
-            self._overflow.append(memoryview(data)[stored:])
-        if stored < size or self._spool.written >= self._spool_limit:
-            self._fill_up()
-
-    def _fill_up(self) -> None:
+        fits = not self._overflow and self._memory + size <= self._memory_limit
+        if fits and self._space.claim_memory(size):
+            self._memory += size
+            # A view is only good until we return.
+            self._queue.append(bytes(data))
+            return
+        self._overflow.append(bytes(data))
+        self._count(size)
         if not self._full:
+            self._full = True
+            self._have_patience()
+            self._owner.output_full()
+
+    def _have_patience(self) -> None:
+        self._taken_then = self._taken
+        self._patience = self._clock.callLater(PATIENCE, self._look_again)
+
+    def _look_again(self) -> None:
+        # A busy reactor comes to its timers late: let it see first whether the
+        # client has taken something meanwhile.
+        self._patience = self._clock.callLater(0, self._lose_patience)
+
+    def _lose_patience(self) -> None:
+        self._patience = None
+        if self._taken - self._taken_then >= STEADY:
+            self._have_patience()
+            return
+        try:
+            spool = self._spool = Spool(self._folder, self._space)
+        except OSError as error:
+            _log.error("no file for a response: {error}", error=error)
+            return
+        pieces, self._overflow = self._overflow, deque()
+        for piece in pieces:
+            self._count(-len(piece))
+            self._store(piece)
+        if not self._overflow and spool.written < self._spool_limit:
+            self._full = False
+            self._owner.output_roomy()
+
+    def _store(self, data: bytes | memoryview) -> None:
+        spool = self._spool
+        if spool is None:
+            raise AssertionError("nowhere to store")
+        stored = 0
+        if not self._overflow:
+            stored = spool.append(data)
+            if stored < len(data):
+                _log.error(
+                    "no room on disk for a response, its worker has to wait: {reason}",
+                    reason=spool.lacks,
+                )
+        if stored < len(data):
+            self._overflow.append(bytes(data[stored:]))
+            self._count(len(data) - stored)
+        if not self._full and (self._overflow or spool.written >= self._spool_limit):
             self._full = True
             self._owner.output_full()
 
     def _take(self, size: int) -> bytes | memoryview | None:
         if self._queue:
             piece = self._queue.popleft()
-            self._memory -= len(piece)
+            self._count(-len(piece))
             return piece
         if self._spool is not None and self._spool.pending:
             try:
@@ -241,15 +319,27 @@ class Output:
                 _log.error("a response's file can't be read: {error}", error=error)
                 self._owner.output_lost()
                 return None
-        return self._overflow.popleft() if self._overflow else None
+        if self._overflow:
+            piece = self._overflow.popleft()
+            self._count(-len(piece))
+            return piece
+        return None
 
     def _give_back(self, piece: bytes | memoryview, sent: int) -> None:
         rest = memoryview(piece)[sent:]
         if rest:
             self._queue.appendleft(rest)
-            self._memory += len(rest)
+            self._count(len(rest))
 
-    def _close_spool(self) -> None:
+    def _count(self, size: int) -> None:
+        self._memory += size
+        self._space.memory += size
+
+    def _rest(self) -> None:
+        """Nothing waits any more."""
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
         if self._spool is not None:
             self._spool.close()
             self._spool = None

@@ -1,4 +1,4 @@
-"""One request, whole and accepted.
+"""One request, accepted, and whole unless its body is streamed.
 
 Runs in: the controller.
 """
@@ -14,12 +14,22 @@ from passtwist.api.interfaces import IRequest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from passtwist.api.interfaces import IBodyStream
+
 
 @implementer(IRequest)
 class Request:
     """See `passtwist.api.interfaces.IRequest`."""
 
-    __slots__ = ("body", "body_file", "body_length", "method", "pairs", "path")
+    __slots__ = (
+        "body",
+        "body_file",
+        "body_length",
+        "body_stream",
+        "method",
+        "pairs",
+        "path",
+    )
 
     def __init__(
         self,
@@ -29,6 +39,7 @@ class Request:
         body: bytes = b"",
         body_file: int | None = None,
         body_length: int = 0,
+        body_stream: IBodyStream | None = None,
     ) -> None:
         self.pairs = pairs
         self.method = method
@@ -36,3 +47,4 @@ class Request:
         self.body = body
         self.body_file = body_file
         self.body_length = body_length
+        self.body_stream = body_stream

@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import os
 import tempfile
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from passtwist.http.buffer_space import BufferSpace
 
 
 def open_unlinked(folder: str) -> int:
@@ -30,13 +34,16 @@ class Spool:
 
     :ivar written: bytes put in so far, which is the file's size.
     :ivar taken: bytes taken out so far.
+    :ivar lacks: why `append` did not write everything.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, space: BufferSpace) -> None:
         """:raises OSError: no such file can be made."""
+        self._space = space
         self._descriptor = open_unlinked(folder)
         self.written = 0
         self.taken = 0
+        self.lacks = ""
 
     @property
     def pending(self) -> int:
@@ -46,16 +53,20 @@ class Spool:
     def append(self, data: bytes | memoryview) -> int:
         """Put *data* behind what is there.
 
-        :returns: how many bytes were written; fewer than all when the disk
-            is full or fails.
+        :returns: how many bytes were written; fewer than all when `max_spool`
+            is reached, or the disk is full or fails.
         """
-        view = memoryview(data)
+        granted = self._space.claim_spool(len(data))
+        view = memoryview(data)[:granted]
+        if granted < len(data):
+            self.lacks = "max_spool is reached"
         done = 0
         try:
-            while done < len(view):
+            while done < granted:
                 done += os.pwrite(self._descriptor, view[done:], self.written + done)
-        except OSError:
-            pass
+        except OSError as error:
+            self.lacks = str(error)
+            self._space.spooled -= granted - done
         self.written += done
         return done
 
@@ -71,7 +82,8 @@ class Spool:
         return data
 
     def detach(self) -> int:
-        """A descriptor for reading; closing it is the caller's duty from now on.
+        """A descriptor for reading; from now on it is the caller's duty to close
+        it, and then to take its bytes from `BufferSpace.spooled`.
 
         It goes to a worker, and an app must not be able to fill our disk with
         a file that has no name and is ours.
@@ -80,11 +92,13 @@ class Spool:
         """
         path = f"/proc/self/fd/{self._descriptor}"
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        self.close()
+        os.close(self._descriptor)
+        self._descriptor = -1
         return descriptor
 
     def close(self) -> None:
-        """Give the file back."""
+        """Give the file back; harmless when that was done."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+            self._space.spooled -= self.written

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from passtwist.api.failures import RequestFailure
 from passtwist.api.selectable import Selectable
 from passtwist.errors import BadFrame, ForgedEnviron, WireError
+from passtwist.service.body_sender import BodySender
 from passtwist.wire.frames import MAX_SESSION_PAYLOAD, FrameReader
 from passtwist.wire.session import (
     BODY,
@@ -22,6 +23,8 @@ from passtwist.wire.session import (
     LAST,
     READY,
     START,
+    STREAMED,
+    WANT,
     decode_ready,
     encode_body,
     encode_body_file,
@@ -35,6 +38,9 @@ if TYPE_CHECKING:
     from passtwist.service.session import Session
 
 READ_SIZE = 64 * 1024
+# Of a frame that is larger than that, so much in one read.  One buffer for all,
+# as nobody keeps it: memory that is used again is in the processor's cache.
+_bulk = memoryview(bytearray(256 * 1024))
 # How long a response that nobody reads may go on before its connection is
 # closed, which the app sees as a failing write.
 DISCARD_SECONDS = 5.0
@@ -78,8 +84,9 @@ class Connection(Selectable):
         self._paused = False
         self._discarding: IDelayedCall | None = None
         self._unsent = b""
+        self._sender: BodySender | None = None  # once the app has asked for a body
         self._has_more = False  # frames behind the one that is looked at
-        self._reader = FrameReader(MAX_SESSION_PAYLOAD)
+        self._reader = FrameReader(MAX_SESSION_PAYLOAD, BODY)
         self._recv = self._socket.recv
         self._send_now = self._socket.send
         reactor.addReader(self)
@@ -97,12 +104,11 @@ class Connection(Selectable):
         request = session.request
         descriptor = request.body_file
         body = request.body
+        flags = 0 if body or descriptor is not None else LAST
+        if request.body_stream is not None:
+            flags = LAST | STREAMED
         try:
-            start = encode_request_start(
-                session.number,
-                request.pairs,
-                0 if body or descriptor is not None else LAST,
-            )
+            start = encode_request_start(session.number, request.pairs, flags)
         except ForgedEnviron as error:
             self._finished(session)
             session.responder.fail(RequestFailure(400, str(error)))
@@ -113,6 +119,11 @@ class Connection(Selectable):
             self._send(start + encode_body(body, last=True))
         else:
             self._send(start)
+
+    def send(self, data: bytes) -> bool:
+        """See `body_sender.Line`."""
+        self._send(data)
+        return not self._unsent
 
     def pause(self) -> None:
         """The client is too slow and the spool is full."""
@@ -135,6 +146,7 @@ class Connection(Selectable):
         """Close it; tells nobody.  Harmless when closed."""
         if self._descriptor >= 0:
             self._stop_discarding()
+            self._leave_body()
             self.unwatch()
             self._descriptor = -1
             self._socket.close()
@@ -154,6 +166,9 @@ class Connection(Selectable):
 
     def doRead(self) -> None:
         """Frames from the worker."""
+        if self._reader.left:
+            self._read_bulk()
+            return
         try:
             data = self._recv(READ_SIZE)
         except BlockingIOError:
@@ -170,6 +185,28 @@ class Connection(Selectable):
         unsent, self._unsent = self._unsent, b""
         self._reactor.removeWriter(self)
         self._send(unsent)
+        if self._sender is not None and not self._unsent:
+            self._sender.proceed()
+
+    def _read_bulk(self) -> None:
+        """The next part of a large frame, handed on without a copy."""
+        try:
+            size = self._socket.recv_into(_bulk)
+        except BlockingIOError:
+            return
+        except OSError:
+            size = 0
+        if not size:
+            self._lose()
+            return
+        session = self._session
+        if session is None:
+            raise AssertionError("part of a body while no session is running")
+        length = min(size, self._reader.left)
+        self._has_more = length < size
+        self._body(session, self._reader.take(length), _bulk[:length])
+        if length < size and self._descriptor >= 0:
+            self._received(bytes(_bulk[length:size]))
 
     def _received(self, data: bytes) -> None:
         try:
@@ -199,12 +236,7 @@ class Connection(Selectable):
             self.slot = decode_ready(payload)
             self._link.connection_ready(self)
         elif kind == BODY and self._answering:
-            if flags & LAST:
-                self._finished(session)
-                session.responder.write(payload)
-                session.responder.finish()
-            else:
-                session.responder.write(payload)
+            self._body(session, flags, payload)
         elif kind == START and not self._answering:
             if flags & LAST:
                 self._finished(session)
@@ -219,10 +251,20 @@ class Connection(Selectable):
             session.responder.finish()
         elif kind == INTERIM and not self._answering:
             session.responder.interim(payload)
+        elif kind == WANT and self._sender is None:
+            self._send_body(session)
         elif kind == FAIL:
             self._lose("the app raised an exception during its response")
         else:
             raise BadFrame(f"frame of type {kind} out of order")
+
+    def _body(self, session: Session, flags: int, payload: bytes | memoryview) -> None:
+        if flags & LAST:
+            self._finished(session)
+            session.responder.write(payload)
+            session.responder.finish()
+        else:
+            session.responder.write(payload)
 
     def _finished(self, session: Session) -> None:
         """Free the worker before the client is written to: the worker should
@@ -235,7 +277,8 @@ class Connection(Selectable):
             self.resume()
         if self._discarding is not None:
             self._stop_discarding()
-        if self._unsent or self._has_more or self._reader.pending:
+        is_read = self._leave_body()
+        if self._unsent or self._has_more or self._reader.pending or not is_read:
             # It answered before it had read the request: the rest of that
             # would be taken for the next one.  Or it says more than one
             # answer: that would be taken for the answer to the next one.
@@ -256,6 +299,21 @@ class Connection(Selectable):
                     RequestFailure(502, reason or "the worker died during its response")
                 )
         self._link.connection_lost(self, session)
+
+    def _send_body(self, session: Session) -> None:
+        stream = session.request.body_stream
+        if stream is None:
+            raise BadFrame("the worker wants a body that is not streamed")
+        self._sender = BodySender(self, stream)
+        self._sender.begin()
+
+    def _leave_body(self) -> bool:
+        """Send no more of a streamed body; False when the worker waits for it."""
+        sender, self._sender = self._sender, None
+        if sender is None:
+            return True
+        sender.leave()
+        return sender.is_over
 
     def _limit_discarding(self) -> None:
         if self._discarding is None:

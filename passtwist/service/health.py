@@ -65,7 +65,7 @@ class _Answer:
     def begin(self, head: bytes) -> None:
         self.head = head
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         self.body += data[: KEPT - len(self.body)]
 
     def finish(self) -> None:

@@ -111,7 +111,7 @@ class PolicedResponder:
         """See `IResponder.begin`."""
         self._responder.begin(head + self._policing.headers(self._session))
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """See `IResponder.write`."""
         self._responder.write(data)
 

@@ -57,7 +57,7 @@ class Nobody:
     def begin(self, head: bytes) -> None:
         """Drop it."""
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Drop it."""
 
     def finish(self) -> None:

@@ -40,7 +40,7 @@ def ask(worker: IWorker, path: str = "/", number: int = 1) -> Response:
 
 
 def _frames(connection: socket.socket) -> Iterator[Frame]:
-    reader = FrameReader(MAX_SESSION_PAYLOAD)
+    reader = FrameReader(MAX_SESSION_PAYLOAD, session.BODY)
     while data := connection.recv(65536):
         yield from reader.feed(data)
     raise AssertionError("the worker closed the connection within a session")

@@ -6,6 +6,12 @@ Request:   START, then BODY* and END, or BODY_FILE.
 Response:  INTERIM*, START, BODY*, END; or FAIL at any point.
 READY comes once from the worker when it has accepted a connection.
 
+Streamed:  START with STREAMED; when the app reads its input for the first time the
+worker says WANT, at any place among the frames of its response, and then come BODY*
+and END; or FAIL in place of what is missing, when the client has left.  Who is not
+asked sends nothing, so the connection is good for the next request.  An app that has
+asked but answers before the end ends the connection.
+
 LAST on START, BODY or BODY_FILE says that no frame of this message follows,
 so a small request or response is one write and one read, with no END.
 """
@@ -26,8 +32,10 @@ FAIL = 4
 READY = 5
 BODY_FILE = 6
 INTERIM = 7
+WANT = 8
 
 LAST = 0x01
+STREAMED = 0x02
 
 _NUMBER = struct.Struct("<Q")
 _SLOT = struct.Struct("<I")

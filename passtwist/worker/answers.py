@@ -7,13 +7,17 @@ answer of ordinary size is one `sendall`.
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from time import monotonic
 from types import TracebackType
-from typing import Any, Callable, List, Optional, Sequence, Tuple, Type
+from typing import Any, Callable, List, Optional, Protocol, Sequence, Tuple, Type
 
-from passtwist.wire.frames import HEADER, MAX_SESSION_PAYLOAD, encode_frame
+from passtwist.wire.frames import (
+    HEADER,
+    MAX_DIVISIBLE_PAYLOAD,
+    MAX_SESSION_PAYLOAD,
+    encode_frame,
+)
 from passtwist.wire.session import BODY, END, FAIL, INTERIM, LAST, START
 from passtwist.worker import heads
 from passtwist.worker.heads import BrokenAnswer
@@ -32,6 +36,16 @@ _LINES = heads.known_lines
 
 class ControllerGone(Exception):
     """The connection broke while answering: nobody wants the rest."""
+
+
+class Sender(Protocol):
+    """What an answer is sent on: a blocking socket, or something before one."""
+
+    def sendall(self, data: Any) -> None:
+        """Send all of *data*, anything with a buffer."""
+
+    def sendmsg(self, pieces: Sequence[Any]) -> int:
+        """Send *pieces* one behind the other; answers with how many bytes went."""
 
 
 class Answer:
@@ -57,7 +71,7 @@ class Answer:
     )
 
     def __init__(
-        self, connection: socket.socket, is_head: bool, holds_end: bool = False
+        self, connection: Sender, is_head: bool, holds_end: bool = False
     ) -> None:
         self._socket = connection
         self._head: Optional[bytes] = None
@@ -209,14 +223,13 @@ class Answer:
         if size <= JOIN_LIMIT:
             self._send(start + _pack(BODY, last, size) + data)
             return
-        pieces: List[Any] = []  # bytes and memoryviews: nothing is copied
         view = memoryview(data)
-        for offset in range(0, size, MAX_SESSION_PAYLOAD):
-            piece = view[offset : offset + MAX_SESSION_PAYLOAD]
-            final = last if offset + len(piece) == size else 0
-            pieces = [start + _pack(BODY, final, len(piece)), piece]
-            start = b""
-            self._send_gathered(pieces)
+        while size > MAX_DIVISIBLE_PAYLOAD:
+            piece = view[:MAX_DIVISIBLE_PAYLOAD]
+            self._send_gathered(start + _pack(BODY, 0, len(piece)), piece)
+            view, start = view[MAX_DIVISIBLE_PAYLOAD:], b""
+            size = len(view)
+        self._send_gathered(start + _pack(BODY, last, size), view)
 
     def _send(self, data: bytes) -> None:
         try:
@@ -224,13 +237,16 @@ class Answer:
         except OSError as error:
             raise ControllerGone(str(error)) from None
 
-    def _send_gathered(self, pieces: Sequence[Any]) -> None:
+    def _send_gathered(self, start: bytes, view: memoryview) -> None:
+        """Both in one write, and nothing is copied."""
         try:
-            sent = self._socket.sendmsg(pieces)
-            for piece in pieces:
-                if sent < len(piece):
-                    self._socket.sendall(memoryview(piece)[sent:])
-                sent = max(0, sent - len(piece))
+            sent = self._socket.sendmsg((start, view)) - len(start)
+            # A signal may come in between.
+            if sent < 0:
+                self._socket.sendall(start[sent:])
+                sent = 0
+            if sent < len(view):
+                self._socket.sendall(view[sent:])
         except OSError as error:
             raise ControllerGone(str(error)) from None
 

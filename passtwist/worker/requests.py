@@ -19,9 +19,11 @@ from passtwist.wire.session import (
     END,
     LAST,
     START,
+    STREAMED,
     decode_body_file,
     decode_request_start,
 )
+from passtwist.worker.streamed import StreamedInput
 
 # A request of ordinary size arrives in one piece of this; a larger buffer
 # costs more to make than a second read.
@@ -41,7 +43,9 @@ class RequestReader:
     """Reads the requests of one connection, one after the other."""
 
     def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
         self._receive = connection.recvmsg
+        self._streamed: Optional[StreamedInput] = None
 
     def read(self) -> Optional[Request]:
         """The next request, or None when the connection has ended.
@@ -52,6 +56,8 @@ class RequestReader:
         :raises BadFrame: the other end does not follow the protocol.
         :raises FrameTooLarge: the same.
         """
+        if self._streamed is not None and not self._drain(self._streamed):
+            return None
         data, ancillary, flags, _ = self._receive(
             RECEIVE_SIZE, _ANCILLARY, socket.MSG_CMSG_CLOEXEC
         )
@@ -60,7 +66,7 @@ class RequestReader:
             end = HEADER_SIZE + length
             if kind != START or end > len(data):
                 pass
-            elif flags & LAST:
+            elif flags == LAST:
                 if len(data) == end:
                     number, environ = decode_request_start(data[HEADER_SIZE:])
                     return number, environ, BytesIO()
@@ -85,13 +91,24 @@ class RequestReader:
                 if message.is_complete:
                     if frames.pending:
                         raise BadFrame("bytes behind the end of a request")
-                    return message.request()
+                    return self._begin(message)
                 data, ancillary, _, _ = self._receive(
                     RECEIVE_SIZE, _ANCILLARY, socket.MSG_CMSG_CLOEXEC
                 )
             return None
         finally:
             message.close()
+
+    def _begin(self, message: _Pieces) -> Request:
+        if not message.is_streamed:
+            return message.request()
+        number, environ, _ = message.request()
+        self._streamed = streamed = StreamedInput(self._connection)
+        return number, environ, streamed
+
+    def _drain(self, streamed: StreamedInput) -> bool:
+        self._streamed = None
+        return streamed.body.drain()
 
 
 class _Pieces:
@@ -100,6 +117,7 @@ class _Pieces:
     def __init__(self) -> None:
         self.descriptors: List[int] = []
         self.is_complete = False
+        self.is_streamed = False
         self._start: Optional[Tuple[int, Dict[str, str]]] = None
         self._body: List[bytes] = []
         self._file_length: Optional[int] = None
@@ -109,6 +127,7 @@ class _Pieces:
             raise BadFrame("frame of type %d in the wrong place" % kind)
         if kind == START:
             self._start = decode_request_start(payload)
+            self.is_streamed = bool(flags & STREAMED)
         elif kind == BODY:
             self._body.append(payload)
         elif kind == BODY_FILE:

@@ -12,10 +12,11 @@ import traceback
 from time import monotonic
 from typing import Any, Callable, Dict, Iterable, Iterator, Tuple
 
-from passtwist.worker.answers import Answer, ControllerGone, print_error
+from passtwist.worker.answers import Answer, ControllerGone, Sender, print_error
 from passtwist.worker.heads import BrokenAnswer
 from passtwist.worker.leaving import leave_copy
 from passtwist.worker.requests import Request
+from passtwist.worker.streamed import ClientLeft, StreamedInput
 
 # A WSGI app's own type can't be said better in PEP 3333's terms.
 Application = Callable[[Dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -76,8 +77,15 @@ class WsgiHalf:
         """Answer *request*; False when the connection can't be used any more."""
         _, environ, body = request
         method = environ.get("REQUEST_METHOD", "")
-        place = (method, environ.get("PATH_INFO", ""))
-        answer = Answer(connection, method == "HEAD", self._leisurely > 0)
+        place = (
+            method,
+            environ.get("PATH_INFO", ""),
+            environ.get("HTTP_X_REQUEST_ID", ""),
+        )
+        sender: Sender = connection
+        if type(body) is StreamedInput:
+            sender = body.body.sender
+        answer = Answer(sender, method == "HEAD", self._leisurely > 0)
         variables: Dict[str, Any] = environ  # its values are no longer text only
         variables.update(self._common)
         if environ.get("HTTPS") in ("on", "1"):
@@ -162,8 +170,8 @@ def _apologise(answer: Answer, error: BaseException, place: Tuple[str, str]) -> 
     return True
 
 
-def _log(error: BaseException, place: Tuple[str, str]) -> None:
-    if isinstance(error, BrokenAnswer):
+def _log(error: BaseException, place: Place) -> None:
+    if isinstance(error, (BrokenAnswer, ClientLeft)):
         text = "%s\n" % error
     else:
         text = "".join(traceback.format_exception(type(error), error, _trimmed(error)))

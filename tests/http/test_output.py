@@ -6,9 +6,11 @@ import os
 
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.task import Clock
 
+from passtwist.http.buffer_space import BufferSpace
 from passtwist.http.config import FrontEndConfig, HttpLimits
-from passtwist.http.output import Output
+from passtwist.http.output import PATIENCE, STEADY, Output
 from passtwist.http.spool import Spool, open_unlinked
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -45,29 +47,113 @@ def test_what_the_client_does_not_take_waits_in_memory_then_in_a_file(bench):
     assert len(spools_of_this_process()) == before
     responder.write(b"b" * 60)
     responder.write(b"c" * 10)
-    assert len(spools_of_this_process()) == before + 1
-    assert client.take() == b""
-    client.transport.producer.resumeProducing()
-    assert client.take() == b"a" * 60 + b"b" * 60 + b"c" * 10
     assert len(spools_of_this_process()) == before
-    assert bench.pool.last.calls == []
+    assert bench.pool.last.calls == ["pause"]
+    lose_patience(bench)
+    assert len(spools_of_this_process()) == before + 1
+    assert bench.pool.last.calls == ["pause", "resume"]
+    responder.write(b"d" * 10)
+    assert client.take() == b""
+    assert (bench.front.space.memory, bench.front.space.spooled) == (60, 80)
+    client.transport.producer.resumeProducing()
+    assert client.take() == b"a" * 60 + b"b" * 60 + b"c" * 10 + b"d" * 10
+    assert len(spools_of_this_process()) == before
+    assert bench.pool.last.calls == ["pause", "resume"]
+    assert (bench.front.space.memory, bench.front.space.spooled) == (0, 0)
 
 
-def test_the_worker_waits_only_when_the_file_is_full(bench):
-    """Paused once, resumed when the client has taken everything."""
+def test_a_client_that_goes_on_taking_needs_no_file(bench):
+    """Its worker is held for a moment, again and again, until it is slow."""
+    bench.configure(response_memory=100)
+    before = len(spools_of_this_process())
+    client = bench.connect()
+    responder = begin(bench, client)
+    producer = client.transport.producer
+    for round_number in range(3):
+        producer.pauseProducing()
+        responder.write(b"x" * STEADY * 2)
+        assert bench.pool.last.calls == ["pause", "resume"] * round_number + ["pause"]
+        client.transport.write = pausing(client.transport, producer)
+        producer.resumeProducing()
+        del client.transport.write
+        bench.clock.advance(PATIENCE)
+        bench.clock.advance(0)
+        assert len(spools_of_this_process()) == before
+        producer.resumeProducing()
+    assert client.take() == b"x" * STEADY * 6
+
+
+def pausing(transport, producer):
+    """A way to write after which the transport has had enough."""
+
+    def write(data):
+        type(transport).write(transport, data)
+        producer.pauseProducing()
+
+    return write
+
+
+def lose_patience(bench):
+    """A while passes in which no client takes anything."""
+    bench.clock.advance(PATIENCE)
+    bench.clock.advance(0)
+
+
+def test_the_worker_waits_when_the_file_is_full(bench):
+    """Resumed when the client has taken everything."""
     bench.configure(response_memory=10, response_spool=1000)
     client = bench.connect()
     responder = begin(bench, client)
     client.transport.producer.pauseProducing()
-    for _ in range(9):
+    responder.write(b"x" * 100)
+    lose_patience(bench)
+    for _ in range(8):
         responder.write(b"x" * 100)
-    assert bench.pool.last.calls == []
-    responder.write(b"x" * 100)
-    responder.write(b"x" * 100)
-    assert bench.pool.last.calls == ["pause"]
-    client.transport.producer.resumeProducing()
     assert bench.pool.last.calls == ["pause", "resume"]
+    responder.write(b"x" * 100)
+    responder.write(b"x" * 100)
+    assert bench.pool.last.calls == ["pause", "resume", "pause"]
+    client.transport.producer.resumeProducing()
+    assert bench.pool.last.calls == ["pause", "resume"] * 2
     assert client.take() == b"x" * 1100
+
+
+def test_all_clients_together_have_so_much_memory(bench):
+    """What exceeds it goes to disk, however little its own client has there."""
+    config = FrontEndConfig(spool_dir=str(bench.folder), max_buffers=100)
+    bench.configure(config=config)
+    first, second = bench.connect(), bench.connect()
+    for client in (first, second):
+        responder = begin(bench, client)
+        client.transport.producer.pauseProducing()
+        responder.write(b"x" * 80)
+    lose_patience(bench)
+    space = bench.front.space
+    assert (space.memory, space.spooled) == (80, 80)
+    for client in (first, second):
+        client.transport.producer.resumeProducing()
+        assert client.take() == b"x" * 80
+    assert (space.memory, space.spooled) == (0, 0)
+
+
+def test_all_clients_together_have_so_much_disk(bench):
+    """Then workers wait; with the client's next read they go on."""
+    config = FrontEndConfig(spool_dir=str(bench.folder), max_spool=100)
+    bench.configure(config=config, response_memory=10)
+    clients, sessions = [bench.connect(), bench.connect()], []
+    for client in clients:
+        responder = begin(bench, client)
+        sessions.append(bench.pool.last)
+        client.transport.producer.pauseProducing()
+        responder.write(b"x" * 80)
+    lose_patience(bench)
+    calls = [session.calls for session in sessions]
+    assert calls == [["pause", "resume"], ["pause"]]
+    for client in clients:
+        client.transport.producer.resumeProducing()
+        assert client.take() == b"x" * 80
+    assert calls == [["pause", "resume"]] * 2
+    assert bench.front.space.spooled == 0
 
 
 def test_without_a_file_the_worker_waits_at_once(bench):
@@ -80,6 +166,8 @@ def test_without_a_file_the_worker_waits_at_once(bench):
     responder.write(b"a" * 20)
     assert bench.pool.last.calls == ["pause"]
     responder.write(b"b" * 20)
+    lose_patience(bench)
+    assert bench.pool.last.calls == ["pause"]
     client.transport.producer.resumeProducing()
     assert client.take() == b"a" * 20 + b"b" * 20
     assert bench.pool.last.calls == ["pause", "resume"]
@@ -133,8 +221,11 @@ def test_a_client_that_leaves_gives_the_file_back(bench):
     responder = begin(bench, client)
     client.transport.producer.pauseProducing()
     responder.write(b"x" * 100)
+    lose_patience(bench)
+    assert len(spools_of_this_process()) == before + 1
     client.leave()
     assert len(spools_of_this_process()) == before
+    assert bench.front.space.spooled == 0
 
 
 class Owner:
@@ -146,6 +237,9 @@ class Owner:
 
     def output_full(self):
         self.full = True
+
+    def output_roomy(self):
+        self.full = False
 
     def output_drained(self):
         self.full = False
@@ -186,50 +280,74 @@ class Pipe:
 @given(
     st.lists(
         st.tuples(st.just("write"), st.binary(max_size=30))
-        | st.tuples(st.just("drain"), st.integers(0, 40)),
+        | st.tuples(st.just("drain"), st.integers(0, 40))
+        | st.tuples(st.just("pass time"), st.just(0)),
         max_size=30,
     )
 )
 def test_bytes_come_in_order_however_they_are_taken(steps):
     """Through memory, file and back, with tiny limits."""
     limits = HttpLimits(response_memory=20, response_spool=60)
-    owner, pipe = Owner(), Pipe()
-    output = Output(pipe, owner, limits, "")
+    owner, pipe, clock, space = Owner(), Pipe(), Clock(), BufferSpace(30, 50)
+    output = Output(pipe, owner, limits, "", space, clock)
     written = b""
     for step, value in steps:
         if step == "write":
             output.write(value)
             written += value
+        elif step == "pass time":
+            clock.advance(PATIENCE)
+            clock.advance(0)
         else:
             pipe.drain(value)
         assert written.startswith(pipe.taken)
     pipe.drain(10**6)
     assert pipe.taken == written
     assert (output.waiting, owner.full) == (False, False)
+    assert (space.memory, space.spooled, clock.getDelayedCalls()) == (0, 0, [])
     output.close()
 
 
 def test_a_spool_is_a_queue():
     """First in, first out, and without a name."""
-    spool = Spool("")
+    space = BufferSpace()
+    spool = Spool("", space)
     assert spool.append(b"hello") == 5
     assert spool.take(2) == b"he"
     assert spool.append(memoryview(b"world")) == 5
     assert (spool.pending, spool.written, spool.taken) == (8, 10, 2)
     assert spool.take(100) == b"lloworld"
     assert spool.take(100) == b""
+    assert space.spooled == 10
     spool.close()
     spool.close()
+    assert space.spooled == 0
 
 
 def test_a_spool_on_a_full_disk_says_how_much_it_took():
     """/dev/full is a disk that is always full."""
-    spool = Spool("")
+    space = BufferSpace()
+    spool = Spool("", space)
     os.close(spool.detach())
     spool._descriptor = os.open("/dev/full", os.O_RDWR)
     assert spool.append(b"hello") == 0
-    assert spool.pending == 0
+    assert (spool.pending, space.spooled) == (0, 0)
+    assert spool.lacks == "[Errno 28] No space left on device"
     spool.close()
+
+
+def test_a_spool_takes_no_more_than_all_of_them_may_have():
+    """And says so."""
+    space = BufferSpace(max_spool=7)
+    first, second = Spool("", space), Spool("", space)
+    assert (first.append(b"hello"), second.append(b"hello")) == (5, 2)
+    assert (first.lacks, second.lacks) == ("", "max_spool is reached")
+    assert second.append(b"more") == 0
+    first.close()
+    assert second.append(b"more") == 4
+    assert second.take(100) == b"hemore"
+    second.close()
+    assert space.spooled == 0
 
 
 def test_a_folder_without_unnamed_files_is_used_all_the_same(tmp_path, monkeypatch):

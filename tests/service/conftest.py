@@ -26,13 +26,23 @@ from passtwist.wire.session import START, decode_request_start, encode_ready
 class PlainRequest:
     """A request with the given body."""
 
-    def __init__(self, body=b"", body_file=None, body_length=None, pairs=None):
+    def __init__(
+        self,
+        body=b"",
+        body_file=None,
+        body_length=None,
+        pairs=None,
+        body_stream=None,
+        upgrade=(),
+    ):
         self.pairs = pairs or [b"REQUEST_METHOD", b"GET", b"PATH_INFO", b"/"]
         self.body = body
         self.body_file = body_file
+        self.body_stream = body_stream
         self.body_length = len(body) if body_length is None else body_length
         self.method = b"GET"
         self.path = b"/"
+        self.upgrade = upgrade
 
 
 @implementer(IResponder)
@@ -50,13 +60,16 @@ class Recorder:
         self.calls.append(("begin", head))
 
     def write(self, data):
-        self.calls.append(("write", data))
+        self.calls.append(("write", bytes(data)))
 
     def finish(self):
         self.calls.append(("finish",))
 
     def interim(self, head):
         self.calls.append(("interim", head))
+
+    def upgrade(self, head, worker):
+        self.calls.append(("upgrade", head))
 
     def fail(self, failure):
         self.calls.append(("fail", failure.status))
@@ -81,6 +94,7 @@ class PlayedWorker:
     """Listens like a worker; the test accepts, reads and answers."""
 
     protocol = "session"
+    upgrades = ()
     spawn_seconds = 0.01
     journey = ()
 

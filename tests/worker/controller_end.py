@@ -67,13 +67,13 @@ class Controller:
         """One more request on the same connection: the frames of its answer."""
         self.send()
         assert half.answer(self.theirs, self.reader.read())
-        reader = FrameReader(MAX_SESSION_PAYLOAD)
+        reader = FrameReader(MAX_SESSION_PAYLOAD, session.BODY)
         frames = reader.feed(self.ours.recv(1 << 16))
         while not (frames[-1][0] == session.END or frames[-1][1] & session.LAST):
             frames += reader.feed(self.ours.recv(1 << 16))
         return frames
 
     def _collect(self, frames):
-        reader = FrameReader(MAX_SESSION_PAYLOAD)
+        reader = FrameReader(MAX_SESSION_PAYLOAD, session.BODY)
         while data := self.ours.recv(1 << 16):
             frames.extend(reader.feed(data))
