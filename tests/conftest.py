@@ -22,7 +22,15 @@ LAST = ("integration", "conformance", "packaging")
 
 # Which Debian package brings a program that a test can ask for; .ci/run installs
 # these.
-PACKAGES = {"chromium": "chromium", "strace": "strace", "wrk": "wrk"}
+PACKAGES = {
+    "apache2": "apache2",
+    "chromium": "chromium",
+    "haproxy": "haproxy",
+    "nginx": "nginx-light",
+    "slowhttptest": "slowhttptest",
+    "strace": "strace",
+    "wrk": "wrk",
+}
 
 
 def pytest_configure() -> None:
