@@ -35,12 +35,14 @@ _NOT_MODIFIED = b"304 Not Modified\r\n"
 class FileAnswer(NamedTuple):
     """A file that is to be sent, and what is said about it.
 
+    :ivar file: open, unless its content is in `body`.
     :ivar status_line: with its line end; that of the whole.
     :ivar validators: for conditional requests; None when they do not count,
         because the status is not 200.
     :ivar kept: header lines that a 304 has as well.
     :ivar lines: the other header lines, without Content-Length and Date.
     :ivar has_request_id: there is one among them.
+    :ivar body: its whole content, when that is in memory already.
     """
 
     file: OpenFile
@@ -49,6 +51,12 @@ class FileAnswer(NamedTuple):
     kept: bytes
     lines: bytes
     has_request_id: bool = False
+    body: bytes | None = None
+
+    def close(self) -> None:
+        """It is not to be sent after all."""
+        if self.body is None:
+            os.close(self.file.descriptor)
 
 
 def headers_of(exchange: Exchange) -> Mapping[bytes, bytes]:
@@ -87,13 +95,13 @@ def send(
     if validators is not None:
         status = outcome(headers, validators)
         if status != 200:
-            os.close(file.descriptor)
+            answer.close()
             _send_none(exchange, answer, status)
             return
         if not exchange.head_only:
             part = part_of(headers, validators, file.size)
     if part is None:
-        os.close(file.descriptor)
+        answer.close()
         extra = b"Content-Range: bytes */%d\r\n" % file.size
         exchange.refuse(Refusal(416, "there is no such part of it", False, extra))
         return
@@ -114,9 +122,15 @@ def _send_part(
 ) -> None:
     file, length = answer.file, part.length
     head = _head(answer, part)
+    if answer.body is not None:
+        end = part.start + length
+        exchange.send_whole(
+            head, answer.body if part.whole else answer.body[part.start : end]
+        )
+        return
     if exchange.head_only or head.bodiless or length <= PIECE:
         try:
-            body = b"" if exchange.head_only else _read(file, part)
+            body = b"" if exchange.head_only else read_part(file, part)
         except OSError as error:
             reason = f"the file can't be read: {error.strerror}"
             exchange.fail(RequestFailure(500, reason))
@@ -138,8 +152,11 @@ def _send_part(
         session.run()
 
 
-def _read(file: OpenFile, part: Part) -> bytes:
-    """:raises OSError: it can't be read, or has become shorter."""
+def read_part(file: OpenFile, part: Part) -> bytes:
+    """A piece that fits into memory.
+
+    :raises OSError: it can't be read, or has become shorter.
+    """
     body = os.pread(file.descriptor, part.length, part.start) if part.length else b""
     if len(body) < part.length:
         raise OSError(0, "it has become shorter")

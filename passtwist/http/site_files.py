@@ -22,16 +22,15 @@ from passtwist.http.file_answer import FileAnswer, headers_of, send, validators_
 from passtwist.http.file_open import NoFile, OpenFolder, Readers
 from passtwist.http.file_paths import Folder, names_of
 from passtwist.http.file_types import type_of
+from passtwist.http.held_files import HeldFiles
 from passtwist.http.refusal import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from passtwist.http.accepted_codings import Coding
     from passtwist.http.config import Site
     from passtwist.http.exchange import Exchange
 
 _OK = b"200 OK\r\n"
+_ACCEPT = b"HTTP_ACCEPT_ENCODING"
 _METHODS = (b"GET", b"HEAD")
 _ALLOW = b"Allow: GET, HEAD\r\n"
 _NOSNIFF = b"Accept-Ranges: bytes\r\nX-Content-Type-Options: nosniff\r\n"
@@ -60,13 +59,20 @@ class SiteFiles:
         self._public = Folder(site.root, site.public) if site.public else None
         self._public_is_there = False
         self._cache_line = _cache_line(site)
+        self._held = HeldFiles()
+        # Who develops wants to see at once what was saved.
+        self._keeps = site.environment != DEVELOPMENT
         self.sendfile = [Folder(site.root, folder) for folder in site.sendfile]
         self.accel = _maps(site.root, site.accel)
         user = SystemAccounts().user(site.user) if site.user else None
         self.readers = Readers(site.root, user.uid if user else None)
 
     def are_needed(self) -> bool:
-        """Is there anything to look at before the app is asked, or after?"""
+        """Is there anything to look at before the app is asked, or after?
+
+        To be asked once a second: until then, files that were sent are kept.
+        """
+        self._held.forget()
         if self._public is not None:
             prefix = os.fsdecode(self._public.prefix)
             self._public_is_there = os.path.isdir(prefix)
@@ -82,10 +88,12 @@ class SiteFiles:
             return False
         path = head.line.path[self._cut :]
         is_reading = head.line.method in _METHODS
+        if is_reading and self._held and self._again(exchange, path):
+            return True
         for prefix, folder in self._maps:
             if path.startswith(prefix):
                 if is_reading:
-                    self._serve(exchange, folder, path[len(prefix) - 1 :])
+                    self._serve(exchange, folder, path, len(prefix) - 1)
                 else:
                     self._refuse(exchange, 405, "a file can only be read", _ALLOW)
                 return True
@@ -93,12 +101,21 @@ class SiteFiles:
             return self._serve_public(exchange, path)
         return False
 
-    def _serve(self, exchange: Exchange, folder: Folder, path: bytes) -> None:
-        names = names_of(path)
+    def _again(self, exchange: Exchange, path: bytes) -> bool:
+        """Send what was sent a moment ago."""
+        headers = headers_of(exchange)
+        held = self._held.get(path, headers.get(_ACCEPT, b""))
+        if held is None:
+            return False
+        send(exchange, held, headers)
+        return True
+
+    def _serve(self, exchange: Exchange, folder: Folder, path: bytes, cut: int) -> None:
+        names = names_of(path[cut:])
         try:
             if names is None or not names[-1]:
                 raise NoFile
-            self._send(exchange, folder, names)
+            self._send(exchange, folder, names, path)
         except NoFile as no_file:
             self._miss(exchange, no_file)
 
@@ -113,7 +130,7 @@ class SiteFiles:
             if not os.path.exists(folder.prefix + b"/".join(names)):
                 continue
             try:
-                self._send(exchange, folder, names)
+                self._send(exchange, folder, names, path)
             except NoFile as no_file:
                 if not no_file.reason:
                     continue
@@ -121,16 +138,31 @@ class SiteFiles:
             return True
         return False
 
-    def _send(self, exchange: Exchange, folder: Folder, names: list[bytes]) -> None:
+    def _send(
+        self, exchange: Exchange, folder: Folder, names: list[bytes], path: bytes
+    ) -> None:
         """:raises NoFile: there is none to be sent."""
-        headers, name = headers_of(exchange), names[-1]
+        headers = headers_of(exchange)
+        accepted = headers.get(_ACCEPT, b"")
+        answer = self._find(folder, names, accepted)
+        if self._keeps:
+            answer = self._held.keep(path, accepted, answer)
+        send(exchange, answer, headers)
+
+    def _find(self, folder: Folder, names: list[bytes], accepted: bytes) -> FileAnswer:
+        """A file, open.
+
+        :param accepted: what the client says of compressed copies.
+        :raises NoFile: there is none to be sent.
+        """
+        name = names[-1]
         kind = type_of(name)
         kept = lines = b""
         with OpenFolder(folder, names[:-1], self.readers) as here:
             file, suffix = here.open(name), b""
             if kind.compressible:
                 kept = _VARY
-                for coding in _codings(headers):
+                for coding in codings_for(accepted):
                     try:
                         copy = here.open(name + coding.suffix)
                     except NoFile:
@@ -148,7 +180,7 @@ class SiteFiles:
             kept += self._cache_line
         kept += b"ETag: %b\r\nLast-Modified: %b\r\n" % validators
         lines += kind.line + _NOSNIFF
-        send(exchange, FileAnswer(file, _OK, validators, kept, lines), headers)
+        return FileAnswer(file, _OK, validators, kept, lines)
 
     def _miss(self, exchange: Exchange, no_file: NoFile) -> None:
         reason = no_file.reason or "there is no such file"
@@ -163,10 +195,6 @@ class SiteFiles:
     ) -> None:
         exchange.front.counters.refused += 1
         exchange.refuse(Refusal(status, reason, False, headers))
-
-
-def _codings(headers: Mapping[bytes, bytes]) -> tuple[Coding, ...]:
-    return codings_for(headers.get(b"HTTP_ACCEPT_ENCODING", b""))
 
 
 def _maps(root: str, table: tuple[tuple[str, str], ...]) -> list[tuple[bytes, Folder]]:

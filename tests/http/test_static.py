@@ -175,14 +175,63 @@ def test_a_site_below_a_path_has_its_files_there(site):
 
 
 def test_a_file_is_of_now(site):
-    """What is changed is another file to caches; what is gone is gone."""
+    """Or of a second ago; what is changed is another file to caches."""
     _, before, _ = site.ask("/static/a.txt")
     site.write("files/a.txt", b"olleh", NOON_NS + 1)
-    _, after, body = site.ask("/static/a.txt", f"If-None-Match: {before['etag']}")
+    condition = f"If-None-Match: {before['etag']}"
+    assert site.status("/static/a.txt", condition) == 304
+    site.bench.pass_time(1)
+    _, after, body = site.ask("/static/a.txt", condition)
     assert body == b"olleh"
     assert after["etag"] != before["etag"]
     (site.root / "files" / "a.txt").unlink()
+    assert site.ask("/static/a.txt") == (
+        200,
+        after | {"x-request-id": "id-4"},
+        b"olleh",
+    )
+    site.bench.pass_time(1)
     assert site.status("/static/a.txt") == 404
+
+
+def test_in_development_a_file_is_of_now(site):
+    """Who saves it wants to see it."""
+    site.serve(environment="development")
+    site.ask("/static/a.txt")
+    site.write("files/a.txt", b"olleh", NOON_NS + 1)
+    assert site.ask("/static/a.txt")[2] == b"olleh"
+
+
+def test_what_is_kept_for_a_second_is_bounded(site):
+    """Small files, so many and so much of them; others are read each time."""
+    site.write("files/large", bytes(64 * 1024 + 1))
+    for number in range(100):
+        site.write(f"files/{number}", bytes(50_000))
+    site.ask("/static/large")
+    for number in range(100):
+        site.ask(f"/static/{number}")
+    (site.root / "files").rename(site.root / "gone")
+    found = [number for number in range(100) if site.status(f"/static/{number}") == 200]
+    assert found == list(range((4 << 20) // 50_020))
+    assert site.status("/static/large") == 404
+
+
+def test_what_is_kept_is_asked_for_like_a_file(site):
+    """Parts, heads, conditions and copies of it."""
+    site.write("files/a.txt.gz", b"GZIP")
+    asked = ("/static/a.txt", "Accept-Encoding: gzip")
+    first = site.ask(*asked), site.ask("/static/a.txt")
+    (site.root / "files").rename(site.root / "gone")
+    again = site.ask(*asked), site.ask("/static/a.txt")
+    assert [body for _, _, body in first + again] == [b"GZIP", b"hello"] * 2
+    for (_, before, _), (_, after, _) in zip(first, again, strict=True):
+        assert before | {"x-request-id": ""} == after | {"x-request-id": ""}
+    status, headers, body = site.ask("/static/a.txt", "Range: bytes=1-3")
+    assert (status, headers["content-range"], body) == (206, "bytes 1-3/5", b"ell")
+    assert site.status("/static/a.txt", "Range: bytes=7-") == 416
+    assert site.status("/static/a.txt", "If-Match: *", "If-None-Match: *") == 304
+    status, headers, body = site.ask("/static/a.txt", method="HEAD")
+    assert (status, headers["content-length"], body) == (200, "5", b"")
 
 
 # --- conditions and ranges --------------------------------------------------------
@@ -338,7 +387,6 @@ def test_public_may_come_and_go(site):
     site.bench.pass_time(1)
     assert site.ask("/robots.txt")[2] == b"robots"
     (site.root / "public").rename(site.root / "private")
-    assert site.is_app("/robots.txt")
     site.bench.pass_time(1)
     assert site.is_app("/robots.txt")
 
