@@ -135,8 +135,22 @@ class Output(Selectable):
                 app=self.app,
                 who=self.who,
                 pid=self.pid or "?",
-                text=_text(line),
+                text=_shown(_text(line)),
             )
+        if self._is_flood:
+            self._rate.complain()
+
+
+def _shown(text: str) -> str:
+    """What an app prints may be a client's, so none of it steers a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(
+        one
+        if one.isprintable() or one == "\t"
+        else one.encode("unicode_escape").decode("ascii")
+        for one in text
+    )
 
 
 def _text(line: bytes) -> str:

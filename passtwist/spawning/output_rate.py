@@ -49,9 +49,12 @@ class OutputRate:
         self._left = min(left, BURST) - allowed
         if allowed < lines:
             self.dropped += lines - allowed
-            if now >= self._report_at:
-                self.report()
         return allowed
+
+    def complain(self) -> None:
+        """As `report`, unless that was said a moment ago."""
+        if self._now() >= self._report_at:
+            self.report()
 
     def report(self) -> None:
         """Say how many lines were not logged since it was last said."""

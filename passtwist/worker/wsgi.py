@@ -21,6 +21,9 @@ from passtwist.worker.streamed import ClientLeft, StreamedInput
 # A WSGI app's own type can't be said better in PEP 3333's terms.
 Application = Callable[[Dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
+# Method, path and id of a request, for the log.
+Place = Tuple[str, str, str]
+
 FILE_BLOCK = 64 * 1024
 ERROR_BODY = b"Internal Server Error\n"
 ERROR_HEADERS = [("Content-Type", "text/plain; charset=utf-8")]
@@ -139,7 +142,7 @@ def _send_chunks(answer: Answer, result: Any) -> None:
         write(chunk)
 
 
-def _close(result: Any, place: Tuple[str, str]) -> None:
+def _close(result: Any, place: Place) -> None:
     close = getattr(result, "close", None)
     if close is None:
         return
@@ -150,7 +153,7 @@ def _close(result: Any, place: Tuple[str, str]) -> None:
         _log(error, place)
 
 
-def _apologise(answer: Answer, error: BaseException, place: Tuple[str, str]) -> bool:
+def _apologise(answer: Answer, error: BaseException, place: Place) -> bool:
     _log(error, place)
     try:
         if answer.is_complete:
@@ -176,7 +179,9 @@ def _log(error: BaseException, place: Place) -> None:
     else:
         text = "".join(traceback.format_exception(type(error), error, _trimmed(error)))
     # repr: a path must not write lines of its own into the log.
-    print_error("passtwist: %s %r failed: %s" % (*place, text))
+    method, path, request_id = place
+    number = " (request %s)" % request_id if request_id else ""
+    print_error("passtwist: %s %r failed%s: %s" % (method, path, number, text))
 
 
 def _trimmed(error: BaseException) -> Any:

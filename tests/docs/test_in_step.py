@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 
 import pytest
 
+from passtwist.http.log_format import Entry, as_json
 from tests.architecture.layers import EVERYTHING_BUT_BUILTIN, LAYERS
 from tests.docs.pages import ROOT, Page, all_pages
 
@@ -27,6 +29,18 @@ def test_the_table_of_layers_is_the_one_that_is_enforced():
     rows = page.table("## Layers")
     assert [row[:3] for row in rows] == [in_words(layer) for layer in LAYERS]
     assert all(len(row) == 4 and row[3] for row in rows)
+
+
+def test_the_keys_of_the_access_log_are_those_that_are_written():
+    """In the same order, with their types."""
+    kinds = {str: "text", int: "number", float: "number", bool: "true or false"}
+    page = Page(ROOT / "docs" / "reference" / "access-log.md")
+    shown = [(row[0].strip("`"), row[1]) for row in page.table("## `json`")]
+    entry = Entry(
+        0.1, 0.1, 0.1, 0.1, b"", b"", b"", True, 0, 0, 0, (), b"", "", 0, "", 0, True
+    )
+    written = json.loads(as_json(entry))
+    assert shown == [(key, kinds[type(one)]) for key, one in written.items()]
 
 
 def commands_in(pages, name):

@@ -59,6 +59,11 @@ PAGE = {
     "draining": bool,
     "last_reload_error": type(None),
     "pool": {"max_pool_size": int, "capacity_used": int, "busy": int, "queue": int},
+    "logs": {
+        "access_log_dropped": int,
+        "server_log_dropped": int,
+        "output_dropped": {},
+    },
     "spawn_server": {"pid": int, "spawners": [SPAWNER]},
     "apps": [APP],
     "leaving": [],

@@ -138,16 +138,18 @@ def test_write_sends_at_once_and_goes_before_what_is_returned(controller):
 
 
 def test_an_exception_before_the_start_is_a_500_and_is_logged(controller, capsys):
-    """With method and path, which can't write lines of their own."""
+    """With method and path, which can't write lines of their own, and its id."""
 
     def app(environ, start_response):
         raise ValueError("broken")
 
-    frames, is_usable = controller.run(app, PATH_INFO="/a\nb")
+    given = {"PATH_INFO": "/a\nb", "HTTP_X_REQUEST_ID": "id-1"}
+    frames, is_usable = controller.run(app, **given)
     assert (frames, is_usable) == ([SORRY, SORRY_BODY], True)
     logged = capsys.readouterr().err
     assert logged.startswith(
-        "passtwist: GET '/a\\nb' failed: Traceback (most recent call last):\n"
+        "passtwist: GET '/a\\nb' failed (request id-1): Traceback (most recent call "
+        "last):\n"
         f'  File "{__file__}"'
     )
     assert logged.endswith("ValueError: broken\n")
