@@ -43,6 +43,7 @@ from passtwist.service.status import Status
 from passtwist.service.time_limits import TimeLimits
 from passtwist.service.triggers import Triggers
 from passtwist.spawning import examination
+from passtwist.service.tunnels import Tunnels
 from passtwist.spawning.runtime_dir import RuntimeDir
 from passtwist.spawning.toolkit import SpawnServer
 
@@ -227,6 +228,7 @@ class Assembly:
         return Logs(self.access_log, self.spawn_server.output_dropped)
 
     @cached_property
+            Tunnels(self._reactor, self.pool, workers),
     def front_end(self) -> FrontEnd:
         return FrontEnd(
             self.gateway,

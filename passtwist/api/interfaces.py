@@ -78,6 +78,10 @@ class IRequest(Interface):
     )
     method: bytes = Attribute("The request method, for status and logs.")
     path: bytes = Attribute("The request target as it came, for status and logs.")
+    upgrade: Sequence[bytes] = Attribute(
+        "Protocols that the client would like to go over to, in lower case, the "
+        "one it likes best first.  A worker that takes none of them never hears of it."
+    )
 
 
 class IResponder(Interface):
@@ -108,6 +112,17 @@ class IResponder(Interface):
     def interim(head: bytes) -> None:
         """A 103 response before the final one, unchecked."""
 
+    def upgrade(head: bytes, worker: ITunnelEnd) -> ITunnelEnd | None:
+        """Status 101: from now on the connection is a tunnel.
+
+        In place of a response, and the last call: what the worker sends, and
+        that it has ended, is told to the end that this answers with.
+
+        :param head: as that of `begin`.
+        :param worker: takes what the client sends, at once.
+        :returns: None when there is nobody to talk to.
+        """
+
     def fail(failure: RequestFailure) -> None:
         """There will be no (complete) response.
 
@@ -115,6 +130,29 @@ class IResponder(Interface):
         failure's status; after it, it ends the client's connection so that
         what was sent can't be taken for complete.
         """
+
+
+class ITunnelEnd(Interface):
+    """One end of an upgraded connection, as the other end sees it.
+
+    Bytes go both ways, as they come.  Calls never raise; those to an end that
+    is closed do nothing.
+    """
+
+    def send(data: bytes) -> None:
+        """Send *data*; when it has to wait, `pause` of the other end is called."""
+
+    def end() -> None:
+        """The other end sends no more; it still takes what is sent to it."""
+
+    def pause() -> None:
+        """The other end is too slow: send it no more for now."""
+
+    def resume() -> None:
+        """Go on after `pause`."""
+
+    def close() -> None:
+        """The other end is gone.  What was sent before is still delivered."""
 
 
 class ISession(Interface):
@@ -164,6 +202,10 @@ class IWorker(Interface):
     socket_path: str = Attribute("The Unix socket on which it accepts sessions.")
     protocol: str = Attribute("'session', or 'http' for workers that speak HTTP/1.1.")
     concurrency: int = Attribute("Connections that it serves at a time.")
+    upgrades: tuple[str, ...] = Attribute(
+        "Protocols, in lower case, that it can go over to on a connection; only "
+        "workers that speak HTTP/1.1 can."
+    )
     scoreboard: memoryview | None = Attribute(
         "Its page, cast to 'Q' (passtwist.wire.scoreboard); None for protocol 'http'."
     )

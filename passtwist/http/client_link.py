@@ -31,6 +31,7 @@ class State(Enum):
     FLUSHING = "waiting until the client has taken the response"
     CLOSING = "the same, and then it ends"
     LINGERING = "our side is closed, the client may read what we said"
+    TUNNEL = "passing on bytes, as it was upgraded"
     CLOSED = "over"
 
 
@@ -65,6 +66,11 @@ class ClientLink(Protocol):
         self.deadline = NEVER
         self._leave_exchange()
         self.transport.abortConnection()
+
+    @property
+    def is_plain(self) -> bool:
+        """Its transport is a socket, without TLS or another wrapper."""
+        return self._plain
 
     def _leave_exchange(self) -> None:
         """The connection is over, and with it the request that it is at."""

@@ -12,7 +12,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import connectionDone
+from zope.interface import alsoProvides
 
 from passtwist.http.body import BodyReader, check_announced
 from passtwist.http.client_link import AT_A_REQUEST, ClientLink, State
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from passtwist.http.framed_response import FramedResponse
     from passtwist.http.front import FrontEnd
     from passtwist.http.scanner import RequestHead
+    from passtwist.http.tunnel import Tunnel
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -44,7 +47,10 @@ class Connection(ClientLink):
 
     :ivar origin: who the client is; None before it is asked for.
     :ivar exchange: the request that is being read or answered.
+    :ivar tunnel: what it has become by an upgrade, if any.
     """
+
+    tunnel: Tunnel | None = None
 
     def __init__(self, front: FrontEnd, door: Door) -> None:
         super().__init__(front, door)
@@ -80,8 +86,18 @@ class Connection(ClientLink):
             self._buffer += data
             if len(self._buffer) > self._limits.read_ahead:
                 self._pause_reading()
+        elif state is State.TUNNEL and self.tunnel is not None:
+            self.tunnel.received(data)
         else:
             self._swallow(len(data))
+
+    def readConnectionLost(self) -> None:
+        """The client sends no more.  Asked for in a tunnel only."""
+        if self.tunnel is not None:
+            self.tunnel.client_ended()
+
+    def writeConnectionLost(self) -> None:
+        """Our own side is closed."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._state = State.CLOSED
@@ -113,6 +129,25 @@ class Connection(ClientLink):
             self._state = State.FLUSHING
         else:
             self._next_request()
+
+    def become_tunnel(self, tunnel: Tunnel) -> bytes:
+        """Its request was upgraded; answers with what the client has sent since."""
+        self._state = State.TUNNEL
+        self.deadline = NEVER
+        self.tunnel = tunnel
+        if self._plain:
+            alsoProvides(self, IHalfCloseableProtocol)
+        self._resume_reading()
+        said, self._buffer = self._buffer, b""
+        return said
+
+    def end_tunnel(self) -> None:
+        """If it was upgraded, let it end."""
+        if self._state is State.TUNNEL and self.tunnel is not None:
+            self.tunnel.leave()
+
+    def _is_idle_tunnel(self) -> bool:
+        return self._state is State.TUNNEL and not self.output.waiting
 
     # --- the output's side ------------------------------------------------------------
 
@@ -150,7 +185,7 @@ class Connection(ClientLink):
         if state is _BODY or (state is _HEAD and self._buffer):
             self.front.counters.timed_out += 1
             self._refuse(Refusal(408, "the request took too long to arrive"))
-        elif state is _HEAD or state is State.LINGERING:
+        elif state is _HEAD or state is State.LINGERING or self._is_idle_tunnel():
             self._lose()
         else:
             self.front.counters.timed_out += 1
@@ -163,6 +198,7 @@ class Connection(ClientLink):
 
     def drain(self) -> None:
         """End as soon as no request is lost by it."""
+        self.end_tunnel()
         if self._state is not _HEAD or self._buffer:
             return
         if self._requests:
@@ -247,7 +283,13 @@ class Connection(ClientLink):
             pairs = [*pairs, b"CONTENT_LENGTH", b"%d" % length]
         line = head.line
         exchange.request = Request(
-            pairs, line.method, line.target, body, descriptor, length or 0
+            pairs,
+            line.method,
+            line.target,
+            body,
+            descriptor,
+            length or 0,
+            upgrade=head.upgrade,
         )
         self._state = _ANSWERING
         self.deadline = NEVER

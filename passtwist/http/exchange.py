@@ -22,12 +22,13 @@ from passtwist.http.exchange_record import entry_of
 from passtwist.http.framed_response import NO_BODY, UNSENT, FramedResponse
 from passtwist.http.response_head import BadResponseHead, CheckedHead, check_interim
 from passtwist.http.sent_files import hand_over
+from passtwist.http.tunnel import open_tunnel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from passtwist.api.failures import RequestFailure
-    from passtwist.api.interfaces import ISession
+    from passtwist.api.interfaces import ISession, ITunnelEnd
     from passtwist.errors import SpawnError
     from passtwist.http.connection import Connection
     from passtwist.http.refusal import Refusal
@@ -118,6 +119,9 @@ class Exchange(FramedResponse):
         block = check_interim(head)
         if block is not None:
             connection.output.write(b"HTTP/1.1 %b\r\n" % block)
+
+    def upgrade(self, head: bytes, worker: ITunnelEnd) -> ITunnelEnd | None:
+        return open_tunnel(self, head, worker)
 
     def fail(self, failure: RequestFailure) -> None:
         if self.connection is None:

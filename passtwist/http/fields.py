@@ -26,6 +26,7 @@ FORWARDING = 6  # goes to the app when the peer is a trusted proxy
 HOP_BY_HOP = 7  # ends here
 UNSAFE_NAME = 8  # ends here, and is counted
 PRIVATE = 9  # goes to the app, but is kept in no cache
+UPGRADE = 10
 
 _KINDS = {
     b"host": HOST,
@@ -39,7 +40,7 @@ _KINDS = {
     b"keep-alive": HOP_BY_HOP,
     b"te": HOP_BY_HOP,
     b"trailer": HOP_BY_HOP,
-    b"upgrade": HOP_BY_HOP,
+    b"upgrade": UPGRADE,
     # Becomes HTTP_PROXY, which HTTP client libraries obey (httpoxy).
     b"proxy": HOP_BY_HOP,
     b"cookie": PRIVATE,
@@ -98,7 +99,7 @@ def parse_field(line: bytes, limit: int) -> Field:
     if kind == HOST and not is_authority(value):
         raise Refusal(400, "Host is not a host and a port")
     elements: tuple[bytes, ...] = ()
-    if kind in (CONNECTION, TRANSFER_ENCODING):
+    if kind in (CONNECTION, TRANSFER_ENCODING, UPGRADE):
         elements = tuple(list_elements(value))
     return Field(kind, (cgi_key(name), value), elements)
 

@@ -15,6 +15,7 @@ from passtwist.http.fields import (
     CONTENT_LENGTH,
     EXPECT,
     TRANSFER_ENCODING,
+    UPGRADE,
     cgi_key,
 )
 from passtwist.http.grammar import is_token
@@ -43,6 +44,10 @@ _PROTECTED = frozenset(
 )
 
 
+# Not to be upgraded to.
+_NEVER = frozenset((b"http", b"h2", b"h2c", b"h3", b"tls"))
+
+
 def apply_framing(head: RequestHead, fields: Iterable[Field]) -> None:
     """Read the framing headers among *fields* into *head*.
 
@@ -50,6 +55,7 @@ def apply_framing(head: RequestHead, fields: Iterable[Field]) -> None:
     """
     length: bytes | None = None
     codings: list[bytes] | None = None
+    upgrade: list[bytes] = []
     for kind, (_, value), elements in fields:
         if kind == CONNECTION:
             head.connection += elements
@@ -59,6 +65,8 @@ def apply_framing(head: RequestHead, fields: Iterable[Field]) -> None:
             length = value
         elif kind == TRANSFER_ENCODING:
             codings = [*(codings or ()), *elements]
+        elif kind == UPGRADE:
+            upgrade += elements
         elif kind == EXPECT and head.http11:
             if value.lower() != b"100-continue":
                 raise Refusal(417, "an expectation other than 100-continue")
@@ -73,6 +81,8 @@ def apply_framing(head: RequestHead, fields: Iterable[Field]) -> None:
     elif length is not None:
         head.content_length = parse_content_length(length)
     if head.connection:
+        if upgrade and b"upgrade" in head.connection:
+            _apply_upgrade(head, upgrade)
         _apply_connection(head)
 
 
@@ -105,6 +115,20 @@ def check_codings(codings: list[bytes]) -> None:
     if codings[-1] != b"chunked" and names[-1] == b"chunked":
         raise Refusal(400, "chunked has no parameters")
     raise Refusal(501, "a transfer coding other than chunked")
+
+
+def _apply_upgrade(head: RequestHead, protocols: list[bytes]) -> None:
+    """Only in HTTP/1.1, and not with a body: where would that end?
+
+    Never to what is HTTP again, or TLS: requests would come through the tunnel that
+    nobody has checked.
+    """
+    if head.http11 and not head.chunked and not head.content_length:
+        head.upgrade = tuple(
+            protocol
+            for protocol in protocols
+            if (name := protocol.partition(b"/")[0]) not in _NEVER and is_token(name)
+        )
 
 
 def _apply_connection(head: RequestHead) -> None:

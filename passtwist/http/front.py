@@ -153,6 +153,10 @@ class FrontEnd(Factory):
         self._keeps_connections = keep
         for door in self._doors:
             door.keeps_alive = keep
+        if not keep:
+            # Who was upgraded would stay for ever.
+            for connection in tuple(self.connections):
+                connection.end_tunnel()
 
     def drain(self) -> Deferred[None]:
         """Let every connection end after the request it is at.

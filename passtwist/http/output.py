@@ -142,6 +142,10 @@ class Output:
             transport.registerProducer(self, True)
         self._registered = not self._plain
 
+    def owned_by(self, owner: OutputOwner) -> None:
+        """From now on *owner* is told how it goes."""
+        self._owner = owner
+
     def write(self, data: bytes | memoryview) -> None:
         """Send *data* now, or keep a copy of it until the client takes more."""
         if self.waiting:

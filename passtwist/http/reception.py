@@ -12,6 +12,7 @@ from twisted.internet.interfaces import ISSLTransport
 from passtwist.http.environ import Origin, request_pairs
 from passtwist.http.exchange import Exchange
 from passtwist.http.refusal import Refusal
+from passtwist.http.tunnel import check_wish
 
 if TYPE_CHECKING:
     from passtwist.http.config import Site
@@ -44,6 +45,8 @@ def receive(connection: Connection, head: RequestHead) -> tuple[Exchange, Site]:
     exchange.app, exchange.environment = site.app, site.environment
     exchange.files = route.files
     exchange.pairs = request_pairs(head, route.script_name, request_id, pairs)
+    if head.upgrade:
+        check_wish(connection, exchange)
     return exchange, site
 
 

@@ -29,6 +29,7 @@ class Request:
         "method",
         "pairs",
         "path",
+        "upgrade",
     )
 
     def __init__(
@@ -40,6 +41,7 @@ class Request:
         body_file: int | None = None,
         body_length: int = 0,
         body_stream: IBodyStream | None = None,
+        upgrade: Sequence[bytes] = (),
     ) -> None:
         self.pairs = pairs
         self.method = method
@@ -48,3 +50,4 @@ class Request:
         self.body_file = body_file
         self.body_length = body_length
         self.body_stream = body_stream
+        self.upgrade = upgrade

@@ -49,6 +49,7 @@ class RequestHead:
     :ivar content_length: announced length of the body; None when not announced.
     :ivar connection: elements of Connection, in lower case.
     :ivar unsafe_names: headers dropped because of their names.
+    :ivar upgrade: protocols that the client would like to go over to.
     :ivar end: offset at which the body begins.
     """
 
@@ -65,6 +66,7 @@ class RequestHead:
         "line",
         "pairs",
         "unsafe_names",
+        "upgrade",
     )
 
     def __init__(self, line: RequestLine, pairs: list[bytes], end: int) -> None:
@@ -79,6 +81,7 @@ class RequestHead:
         self.connection: tuple[bytes, ...] = ()
         self.forwarding: list[bytes] = []
         self.unsafe_names = 0
+        self.upgrade: tuple[bytes, ...] = ()
 
 
 class HeadScanner:

@@ -28,7 +28,7 @@ from passtwist.pool import (
 )
 from passtwist.service.announcer import Announcer
 from passtwist.service.health import HealthCheck, has_loaded_code
-from passtwist.service.link import WorkerLink
+from passtwist.service.links import link_to
 from passtwist.service.running import RunningWorker
 from passtwist.service.wakeups import WakeUps
 
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from passtwist.service.apps import App
     from passtwist.service.gateway import Gateway
     from passtwist.service.health import MakeRequest
+    from passtwist.service.links import Link
 
 # A worker that was asked to leave has nothing to do any more but its own
 # clean-up (hooks, atexit), which it limits to 5 s itself.
@@ -146,14 +147,14 @@ class Driver:
     def _connect(
         self, worker: IWorker, number: WorkerId, running: RunningWorker
     ) -> Deferred[None]:
-        link = WorkerLink(self._reactor, self.gateway, number, worker)
+        link = link_to(self._reactor, self.gateway, number, worker)
         running.link = link
         connected = link.connect()
         connected.addCallback(self._connected, number, running, link)
         return connected
 
     def _connected(
-        self, _: None, number: WorkerId, running: RunningWorker, link: WorkerLink
+        self, _: None, number: WorkerId, running: RunningWorker, link: Link
     ) -> None:
         self.gateway.links[number] = link
         if running.app in self._apps:

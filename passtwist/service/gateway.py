@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from passtwist.model import WorkerId
     from passtwist.pool import Action, Event, Pool
     from passtwist.service.gates import Gate
-    from passtwist.service.link import WorkerLink
+    from passtwist.service.links import Link
 
     Checkout = Callable[[str, Session, float], WorkerId | None]
 
@@ -53,7 +53,7 @@ class Gateway:
         checkout: Checkout | None = None,
     ) -> None:
         self.pool = pool
-        self.links: dict[WorkerId, WorkerLink] = {}
+        self.links: dict[WorkerId, Link] = {}
         self.gates: dict[str, Gate] = {}
         self.retried = 0
         self._now = now
@@ -141,8 +141,8 @@ class Gateway:
 
     # --- told by the links ----------------------------------------------------
 
-    def place_free(self, link: WorkerLink) -> Session | None:
-        """See `link.Owner`."""
+    def place_free(self, link: Link) -> Session | None:
+        """See `links.Owner`."""
         now = self._now()
         ticket = self.pool.end_session(link.number, now)
         if self.pool.outbox:
@@ -154,7 +154,7 @@ class Gateway:
         return session
 
     def not_begun(self, session: Session) -> None:
-        """See `link.Owner`."""
+        """See `links.Owner`."""
         if session.abandoned:
             session.ended = True
             return
@@ -172,6 +172,6 @@ class Gateway:
         session.started_at = 0.0
         self.admit(session)
 
-    def link_lost(self, link: WorkerLink) -> None:
-        """See `link.Owner`."""
+    def link_lost(self, link: Link) -> None:
+        """See `links.Owner`."""
         self.tell(WorkerLost(link.number))

@@ -19,7 +19,10 @@ from passtwist.api.interfaces import IResponder
 from passtwist.errors import PasstwistError, SpawnError
 from passtwist.model import HEALTH_CHECK, Step
 from passtwist.service.connection import Connection
+from passtwist.service.http_carrier import HttpCarrier
 from passtwist.service.session import Session
+from passtwist.wire.http_requests import encode_request_head
+from passtwist.wire.journey import HTTP
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
 
     from passtwist.api.failures import RequestFailure
-    from passtwist.api.interfaces import IRequest, IWorker
+    from passtwist.api.interfaces import IRequest, ITunnelEnd, IWorker
     from passtwist.api.reactors import Reactor
     from passtwist.api.settings import AppSettings
 
@@ -74,6 +77,9 @@ class _Answer:
     def interim(self, head: bytes) -> None:
         """An answer is still to come."""
 
+    def upgrade(self, head: bytes, worker: ITunnelEnd) -> ITunnelEnd | None:
+        return None  # nothing of the kind was asked for
+
     def fail(self, failure: RequestFailure) -> None:
         self._come(f"was not answered: {failure.reason}")
 
@@ -110,7 +116,7 @@ class HealthCheck:
         self._number = number
         self._make_request = make_request
         self._answer = _Answer(self._answered)
-        self._connection: Connection | None = None
+        self._connection: Connection | HttpCarrier | None = None
         self._timer: IDelayedCall | None = None
         self._begun = 0.0
         self._patience = 0.0
@@ -128,13 +134,22 @@ class HealthCheck:
             self._session = Session(
                 self, self._app.name, self._number, request, self._answer, 0.0
             )
-            path = self._worker.socket_path
-            self._connection = Connection(self._reactor, self, path)
+            self._ask(request)
         except (PasstwistError, OSError) as error:
             self._answered(f"could not be asked for: {error}")
         else:
             self._timer = self._reactor.callLater(patience, self._too_slow)
         return self.done
+
+    def _ask(self, request: IRequest) -> None:
+        path = self._worker.socket_path
+        if self._worker.protocol != HTTP:
+            self._connection = Connection(self._reactor, self, path)
+            return
+        head = encode_request_head(request.pairs)
+        self._session.worker_pid = self._worker.pid
+        self._connection = carrier = HttpCarrier(self._reactor, self, path)
+        carrier.run(self._session, head, b"")
 
     # --- told by the connection: see connection.Link ----------------------------
 
@@ -143,10 +158,12 @@ class HealthCheck:
         self._session.worker_pid = self._worker.pid
         connection.run(self._session)
 
-    def session_ended(self, connection: Connection) -> None:
+    def session_ended(self, connection: Connection | HttpCarrier) -> None:
         """The answer is whole; the responder is told next."""
 
-    def connection_lost(self, connection: Connection, session: Session | None) -> None:
+    def connection_lost(
+        self, connection: Connection | HttpCarrier, session: Session | None
+    ) -> None:
         """It is closed, by the worker or because it spoke nonsense."""
         if session is None or not session.ended:
             self._answered("was not answered: the worker closed the connection")

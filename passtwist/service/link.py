@@ -11,7 +11,7 @@ pool never believes in capacity that is not there.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from passtwist.api.interfaces import IWorker
     from passtwist.api.reactors import Reactor
     from passtwist.model import WorkerId
+    from passtwist.service.links import Owner
     from passtwist.service.session import Session
 
 
@@ -43,19 +44,6 @@ READY_WITHIN = 30.0  # seconds
 # A worker whose app closes descriptors that are not its own would keep us busy
 # with making connections for ever.
 MOST_LOSSES = 10  # for each connection that it may have
-
-
-class Owner(Protocol):
-    """Who routes sessions to workers."""
-
-    def place_free(self, link: WorkerLink) -> Session | None:
-        """A session of the worker has ended; answers with the next one for it."""
-
-    def not_begun(self, session: Session) -> None:
-        """The worker went away before it began *session*: give it to another."""
-
-    def link_lost(self, link: WorkerLink) -> None:
-        """The worker can't be reached any more."""
 
 
 class WorkerLink:
@@ -144,6 +132,9 @@ class WorkerLink:
             if is_begun and board is not None:
                 since = max(since, began_at(board, connection.slot))
             yield session, since, is_begun
+
+    def end_tunnels(self) -> None:
+        """It has none: session frames know nothing but requests."""
 
     def condemn(self) -> None:
         """The worker is going to be ended: what it has may end, nothing begins.

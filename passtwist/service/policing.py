@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from passtwist.api.failures import RequestFailure
-    from passtwist.api.interfaces import IPoolPolicy
+    from passtwist.api.interfaces import IPoolPolicy, ITunnelEnd
     from passtwist.pool import Pool
     from passtwist.service.session import Session
 
@@ -122,6 +122,11 @@ class PolicedResponder:
     def interim(self, head: bytes) -> None:
         """See `IResponder.interim`."""
         self._responder.interim(head)
+
+    def upgrade(self, head: bytes, worker: ITunnelEnd) -> ITunnelEnd | None:
+        """See `IResponder.upgrade`."""
+        head += self._policing.headers(self._session)
+        return self._responder.upgrade(head, worker)
 
     def fail(self, failure: RequestFailure) -> None:
         """See `IResponder.fail`."""

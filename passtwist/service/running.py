@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
 
     from passtwist.api.interfaces import IWorker
-    from passtwist.service.link import WorkerLink
+    from passtwist.service.links import Link
 
 
 class RunningWorker:
@@ -32,7 +32,7 @@ class RunningWorker:
         self.since = since
         self.spawn: Deferred[IWorker] | None = None
         self.worker: IWorker | None = None
-        self.link: WorkerLink | None = None
+        self.link: Link | None = None
         self.deadline: IDelayedCall | None = None
         self.asked_to_leave = False
         self.is_condemned = False

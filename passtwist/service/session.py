@@ -13,7 +13,7 @@ from passtwist.api.interfaces import IResponder, ISession
 
 if TYPE_CHECKING:
     from passtwist.api.failures import RequestFailure
-    from passtwist.api.interfaces import IRequest
+    from passtwist.api.interfaces import IRequest, ITunnelEnd
     from passtwist.model import WorkerId
 
 # The states of a request in flight.
@@ -24,6 +24,7 @@ CONNECTING = "connecting"  # has a worker, whose connection is not there yet
 SENT = "sent"  # its worker has not begun it
 RUNNING = "running"  # the app is at it
 RESPONDING = "responding"  # the app has begun to answer
+UPGRADED = "upgraded"  # it is no request any more, but a tunnel
 ABANDONED = "abandoned"  # its client has left; the app goes on
 
 
@@ -65,6 +66,10 @@ class Nobody:
 
     def interim(self, head: bytes) -> None:
         """Drop it."""
+
+    def upgrade(self, head: bytes, worker: ITunnelEnd) -> ITunnelEnd | None:
+        """Want none."""
+        return None
 
     def fail(self, failure: RequestFailure) -> None:
         """Drop it."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from passtwist.model import WorkerId
     from passtwist.pool import Event
     from passtwist.service.apps import App
-    from passtwist.service.link import WorkerLink
+    from passtwist.service.links import Link
     from passtwist.service.running import RunningWorker
     from passtwist.service.session import Session
 

@@ -43,6 +43,7 @@ class Worker:
         self.socket_path = descriptors.socket_path
         self.protocol = ready.protocol
         self.concurrency = ready.concurrency
+        self.upgrades = ready.upgrades
         self.scoreboard: memoryview | None = (
             descriptors.scoreboard if ready.protocol == "session" else None
         )

@@ -6,7 +6,8 @@ A child half is one file, standard library only, Python 3.9 and newer, with
 plain functions.  `app` is always an `App`:
 
 ``load(app)``
-    Mandatory.  Loads the app and returns its WSGI callable.  The process is in
+    Mandatory.  Loads the app and returns its WSGI callable, or, in a child half
+    that has `serve`, any callable that it serves.  The process is in
     ``app.root``, which is first on `sys.path`, and has the app's environment.
 ``preload(app)``
     In a framework spawner, before any app is known to be loaded: import the
@@ -21,6 +22,10 @@ plain functions.  `app` is always an `App`:
 ``after_fork(app, worker)``
     In each worker forked from an app spawner.  `worker` is a
     `passtwist.worker.main.WorkerFacts`.
+``serve(app, application, server)``
+    In each worker: answer requests in HTTP/1.1 until told to stop, then return.
+    `server` is a `passtwist.worker.own_server.OwnServer`.  Without it the worker
+    answers, by calling the application, which then has to be WSGI.
 
 An exception from any of them fails the spawn; its traceback is shown without
 the frames of the server.  To import something that only the process of the

@@ -23,6 +23,7 @@ from passtwist.wire.journey import FailedRecord
 from passtwist.worker import signals
 from passtwist.worker.journal import Journal
 from passtwist.worker.main import WorkerFacts, leave_failed, serve, start_serving
+from passtwist.worker.own_server import run_own_server
 from passtwist.worker.process import (
     flush_streams,
     print_to,
@@ -135,6 +136,8 @@ def _become_worker(
                 for listener in lifecycle.listeners("after_fork"):
                     listener()
             gc.enable()
+            if loaded.has_server:
+                run_own_server(loaded.serve, spec.threads, journal, descriptors)
             server = start_serving(
                 loaded.application, spec.threads, journal, descriptors
             )

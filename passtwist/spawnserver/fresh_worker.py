@@ -17,6 +17,7 @@ from passtwist.wire.control import spawn_request_from_body
 from passtwist.worker import signals
 from passtwist.worker.journal import Journal
 from passtwist.worker.main import leave_failed, serve, start_serving
+from passtwist.worker.own_server import run_own_server
 from passtwist.worker.process import flush_streams
 from passtwist.worker.serving import Server
 from passtwist.worker.title import set_title
@@ -55,4 +56,6 @@ def _load(
     enter_app(spec, journal)
     loaded: LoadedApp = load_app(spec, journal, code)
     freezing.freeze_alone(spec.freeze)
+    if loaded.has_server:
+        run_own_server(loaded.serve, spec.threads, journal, descriptors)
     return start_serving(loaded.application, spec.threads, journal, descriptors)

@@ -15,6 +15,7 @@ from passtwist.spawnserver import environment, freezing, warmup
 from passtwist.spawnserver.app_api import App, ChildHalf, open_child_half
 from passtwist.worker.journal import Journal
 from passtwist.worker.leaving import leave_copy
+from passtwist.worker.own_server import OwnServer
 
 
 class LoadedApp:
@@ -22,7 +23,8 @@ class LoadedApp:
 
     :ivar spec: what it was loaded by.
     :ivar app: what its framework's child half sees.
-    :ivar application: its WSGI callable.
+    :ivar application: what `load` of the child half has returned: a WSGI callable,
+        unless the half has `serve`.
     """
 
     def __init__(
@@ -32,6 +34,15 @@ class LoadedApp:
         self.app = app
         self.half = half
         self.application = application
+
+    @property
+    def has_server(self) -> bool:
+        """Its framework serves by itself."""
+        return self.half.has("serve")
+
+    def serve(self, server: OwnServer) -> None:
+        """Let it."""
+        self.half.call("serve", self.app, self.application, server)
 
 
 def enter_app(spec: AppSpec, journal: Journal) -> None:
@@ -67,7 +78,10 @@ def load_app(spec: AppSpec, journal: Journal, code: str) -> LoadedApp:
     if half.has("warm") or spec.warmup:
         with journal.doing("warm_up"):
             half.call("warm", app, application)
-            warmup.run(application, spec)
+            if half.has("serve"):
+                warmup.leave_out(spec)
+            else:
+                warmup.run(application, spec)
     return LoadedApp(spec, app, half, application)
 
 

@@ -26,6 +26,15 @@ def run(application: Application, spec: AppSpec) -> None:
             sys.stderr.write("passtwist: warm-up GET %r: %s\n" % (target, status))
 
 
+def leave_out(spec: AppSpec) -> None:
+    """Say that the requests are not made: this is no WSGI application."""
+    if spec.warmup:
+        sys.stderr.write(
+            "passtwist: warmup is for WSGI, and framework %s serves by itself; only "
+            "its own warm-up was done\n" % spec.framework
+        )
+
+
 def get(application: Application, spec: AppSpec, target: str) -> str:
     """The status of one GET, or what was raised.
 

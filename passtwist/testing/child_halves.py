@@ -22,6 +22,7 @@ FUNCTIONS = {
     "warm": 2,
     "before_fork": 1,
     "after_fork": 2,
+    "serve": 3,
 }
 
 _LOOK = """

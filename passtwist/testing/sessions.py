@@ -7,12 +7,15 @@ the test's to answer.
 from __future__ import annotations
 
 import socket
+from http.client import HTTPResponse
 from typing import TYPE_CHECKING
 
 from passtwist.testing.server import Response
 from passtwist.testing.waiting import PATIENCE
 from passtwist.wire import session
 from passtwist.wire.frames import MAX_SESSION_PAYLOAD, FrameReader
+from passtwist.wire.http_requests import encode_request_head
+from passtwist.wire.journey import HTTP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,12 +34,22 @@ def ask(worker: IWorker, path: str = "/", number: int = 1) -> Response:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(PATIENCE)
         connection.connect(worker.socket_path)
+        if worker.protocol == HTTP:
+            return _ask_in_http(connection, path)
         frames = _frames(connection)
         kind, _, _ = next(frames)
         assert kind == session.READY, f"frame {kind} came in place of READY"
         start = session.encode_request_start(number, _pairs(path), session.LAST)
         connection.sendall(start)
         return _response(frames)
+
+
+def _ask_in_http(connection: socket.socket, path: str) -> Response:
+    pairs = [*_pairs(path), b"REQUEST_URI", path.encode("latin-1")]
+    connection.sendall(encode_request_head(pairs))
+    answer = HTTPResponse(connection)
+    answer.begin()
+    return Response(answer.status, dict(answer.getheaders()), answer.read())
 
 
 def _frames(connection: socket.socket) -> Iterator[Frame]:

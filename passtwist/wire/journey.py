@@ -30,6 +30,12 @@ MAX_FINDING = 400
 MAX_ITEMS = {"path": 24, "environ": 80, "own_files": 20}
 MAX_ITEM = 200
 
+# What a worker speaks on its socket.
+SESSION = "session"
+HTTP = "http"
+# Of a worker that speaks HTTP; each connection is a descriptor of ours.
+MAX_HTTP_CONCURRENCY = 10_000
+
 BEGUN = "begun"
 DONE = "done"
 FAILED = "failed"
@@ -68,11 +74,14 @@ class ReadyRecord:
 
     :ivar protocol: ``session`` or ``http``.
     :ivar concurrency: connections that it serves at a time.
+    :ivar upgrades: protocols, in lower case, that it can go over to on a
+        connection; for ``http`` only.
     """
 
     pid: int
     protocol: str
     concurrency: int
+    upgrades: Tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -184,6 +193,8 @@ def decode_record(packet: bytes) -> Record:
     try:
         if cls is FailedRecord:
             body = _failure(body)
+        elif type(body.get("upgrades")) is list:
+            body["upgrades"] = tuple(body["upgrades"])
         record: Record = cls(**body)
     except TypeError as error:
         raise BadFrame("journey record: %s" % error) from None
@@ -213,6 +224,7 @@ _KINDS: Dict[str, Tuple[type, ...]] = {
     "pid": (int,),
     "concurrency": (int,),
     "findings": (tuple,),
+    "upgrades": (tuple,),
     "scene": (Scene, type(None)),
     **dict.fromkeys(MAX_ITEMS, (tuple,)),
 }
@@ -236,10 +248,24 @@ def _check(record: Record) -> None:
         raise BadFrame("journey record: level %r" % record.level)
     if isinstance(record, FailedRecord) and record.category not in SPAWN_FAILURES:
         raise BadFrame("journey record: category %r" % record.category)
-    if isinstance(record, ReadyRecord):
-        # So many connections are made; their slots are on the scoreboard's page.
-        if (
-            record.protocol not in ("session", "http")
-            or not 1 <= record.concurrency <= SLOTS
-        ):
-            raise BadFrame("journey record: %r" % (record,))
+    if isinstance(record, ReadyRecord) and not _is_ready(record):
+        raise BadFrame("journey record: %r" % (record,))
+
+
+def _is_ready(record: ReadyRecord) -> bool:
+    if record.protocol == HTTP:
+        return 1 <= record.concurrency <= MAX_HTTP_CONCURRENCY and not any(
+            is_http(protocol) for protocol in record.upgrades
+        )
+    # So many connections are made; their slots are on the scoreboard's page.
+    fits = 1 <= record.concurrency <= SLOTS
+    return record.protocol == SESSION and fits and not record.upgrades
+
+
+def is_http(protocol: str) -> bool:
+    """Whether going over to *protocol* leaves it HTTP, or makes it TLS.
+
+    In such a tunnel clients would send requests that nobody has checked.
+    """
+    name = protocol.lower().partition("/")[0]
+    return name in ("http", "h2c", "h2", "h3", "tls")

@@ -9,7 +9,7 @@ import os
 import socket
 import time
 from contextlib import contextmanager
-from typing import Iterator
+from typing import Iterator, Tuple
 
 from passtwist.model import Finding
 from passtwist.wire.journey import (
@@ -69,9 +69,12 @@ class Journal:
         """This process was started for this spawn and took its descriptors."""
         self._write_result(StartedRecord(self.who, os.getpid()))
 
-    def ready(self, protocol: str, concurrency: int) -> None:
+    def ready(
+        self, protocol: str, concurrency: int, upgrades: Tuple[str, ...] = ()
+    ) -> None:
         """This process is a worker that can accept."""
-        self._write_result(ReadyRecord(os.getpid(), protocol, concurrency))
+        record = ReadyRecord(os.getpid(), protocol, concurrency, upgrades)
+        self._write_result(record)
 
     def found(self, finding: Finding) -> None:
         """The fork-safety audit has found something."""
