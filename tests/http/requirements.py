@@ -66,7 +66,7 @@ REQUIREMENTS = {
     "R44": "More body than its Content-Length is cut, less ends the connection.",
     "R45": "408 if a request has begun and does not come; else the end is silent.",
     "R46": "Early hints come before the response, and only if they are well-formed.",
-    "R47": "Upgrade is ignored unless a worker speaks the protocol, or with a body.",
+    "R47": "An upgrade that no worker grants ends the connection; h2c is ignored.",
     "R48": "A path is decoded once, keeps its dots and slashes, and holds no NUL.",
 }
 
@@ -1324,6 +1324,8 @@ def hops() -> Iterator[Case]:
         "of a protocol that nobody speaks",
         request(b"GET / HTTP/1.1", *upgrade),
         b"GET / ",
+        open=False,
+        says=(b"\r\nConnection: close\r\n",),
         environ={"HTTP_UPGRADE": None, "HTTP_CONNECTION": None},
     )
     yield accepted(
@@ -1335,7 +1337,14 @@ def hops() -> Iterator[Case]:
     )
     yield accepted(
         "R47",
-        "to HTTP/2 with prior knowledge of nothing",
+        "in HTTP/1.0",
+        request(b"GET / HTTP/1.0", b"Connection: Upgrade, keep-alive", upgrade[1]),
+        b"GET / ",
+        environ={"HTTP_UPGRADE": None},
+    )
+    yield accepted(
+        "R47",
+        "never to HTTP/2",
         request(
             b"GET / HTTP/1.1",
             b"Connection: Upgrade, HTTP2-Settings",
