@@ -215,6 +215,7 @@ class Assembly:
         return (
             TimeLimits(self._reactor, self._now, self.apps, workers, tell),
             MemoryLimits(self.apps, workers, tell),
+            Tunnels(self._reactor, self.pool, workers),
         )
 
     # --- clients --------------------------------------------------------------
@@ -228,7 +229,6 @@ class Assembly:
         return Logs(self.access_log, self.spawn_server.output_dropped)
 
     @cached_property
-            Tunnels(self._reactor, self.pool, workers),
     def front_end(self) -> FrontEnd:
         return FrontEnd(
             self.gateway,
@@ -327,6 +327,7 @@ def _sites(settings: Settings) -> list[Site]:
             app.base_uri,
             app.max_body,
             app.environment,
+            app.buffer_requests,
             root=app.root,
             user=app.user,
             static=app.static,
@@ -340,7 +341,6 @@ def _sites(settings: Settings) -> list[Site]:
 
 
 def _front_end_config(
-            app.buffer_requests,
     server: ServerSettings, error_page: IErrorPage | None
 ) -> FrontEndConfig:
     limits = HttpLimits(

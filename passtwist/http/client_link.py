@@ -60,17 +60,17 @@ class ClientLink(Protocol):
         self._linger = False
         self._swallowed = 0
 
+    @property
+    def is_plain(self) -> bool:
+        """Its transport is a socket, without TLS or another wrapper."""
+        return self._plain
+
     def abort(self) -> None:
         """End the connection so that nothing sent can be taken for complete."""
         self._state = State.CLOSED
         self.deadline = NEVER
         self._leave_exchange()
         self.transport.abortConnection()
-
-    @property
-    def is_plain(self) -> bool:
-        """Its transport is a socket, without TLS or another wrapper."""
-        return self._plain
 
     def _leave_exchange(self) -> None:
         """The connection is over, and with it the request that it is at."""
