@@ -1,4 +1,4 @@
-"""Make the example ready to serve: database, first notices, a user `admin`.
+"""Make the example ready to serve: database, static files, a user `admin`.
 
 `make serve` runs this each time; what is done already it leaves alone.  The
 user admin with the password admin is for this demonstration only.
@@ -12,7 +12,7 @@ HERE = Path(__file__).resolve().parent
 
 
 def main():
-    """Migrate, and make the demonstration's user."""
+    """Migrate, collect static files, and make the demonstration's user."""
     sys.path.insert(0, str(HERE))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "noticeboard.settings")
 
@@ -24,6 +24,7 @@ def main():
     settings.DATA_DIR.mkdir(exist_ok=True)
     settings.MEDIA_ROOT.mkdir(exist_ok=True)
     call_command("migrate", verbosity=0, interactive=False)
+    call_command("collectstatic", verbosity=0, interactive=False)
     make_admin()
 
 

@@ -49,12 +49,13 @@ def hand_over(exchange: Exchange, checked: CheckedHead) -> CheckedHead | None:
     if files is not None and (files.accel if errand.kind == ACCEL else files.sendfile):
         _take_over(exchange, files, checked)
         return None
+    # A length would be that of the file, which is not sent here.
+    rest = CheckedHead(checked.status, checked.block)
+    rest.has_date = checked.has_date
+    rest.has_request_id = checked.has_request_id
     if connection.origin is not None and connection.origin.trusted:
-        passed = CheckedHead(checked.status, checked.block + errand.lines)
-        passed.content_length = checked.content_length
-        passed.has_date = checked.has_date
-        passed.has_request_id = checked.has_request_id
-        return passed
+        rest.block += errand.lines
+        return rest
     name, setting = errand.kind.decode("ascii"), _SETTINGS[errand.kind]
     exchange.front.failure_log.report(
         exchange.app,
@@ -63,7 +64,7 @@ def hand_over(exchange: Exchange, checked: CheckedHead) -> CheckedHead | None:
         f"the app names a file in {name}, and its setting {setting} names no folder; "
         "the header was dropped",
     )
-    return checked
+    return rest
 
 
 def _take_over(exchange: Exchange, files: SiteFiles, checked: CheckedHead) -> None:

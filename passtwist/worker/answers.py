@@ -182,7 +182,7 @@ class Answer:
         if self.is_complete:
             return
         if not self.is_started:
-            if self._left and not self._has_no_body:
+            if self._left and not self._has_no_body and not self._names_a_file():
                 raise self._too_short()
             self._send(self._take_head(LAST))
         elif self._left and not self._has_no_body:
@@ -204,6 +204,12 @@ class Answer:
         text = "".join(["%s: %s\r\n" % (name, value) for name, value in headers])
         head = ("103 Early Hints\r\n" + text).encode("latin-1")
         self._send(encode_frame(INTERIM, head))
+
+    def _names_a_file(self) -> bool:
+        """Somebody else is to send a file in place of the body: its length is that
+        of the file, for apps that say one (Flask does)."""
+        head = (self._head or b"").lower()
+        return b"\nx-sendfile:" in head or b"\nx-accel-redirect:" in head
 
     def _too_short(self) -> BrokenAnswer:
         return BrokenAnswer(

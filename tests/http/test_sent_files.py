@@ -193,6 +193,9 @@ def test_without_the_setting_it_is_for_a_trusted_proxy_or_for_nobody(shop, name,
         status, lines, body = shop.ask(b"X-One: 1", name)
         assert (status, body) == (b"200 OK", b"of the app")
         assert name in lines
+        # Its length is that of a file that somebody else sends.
+        status, _, body = shop.ask(name, b"Content-Length: 99", body=b"")
+        assert (status, body) == (b"200 OK", b"")
     header, _, _ = name.decode().partition(":")
     setting = {"X-Sendfile": "sendfile", "X-Accel-Redirect": "accel"}[header]
     told = (

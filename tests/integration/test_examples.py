@@ -90,6 +90,9 @@ def answer_under_their_base_uris(server):
     # Links lead to where the site is mounted.
     assert 'href="/django/files/"' in server.get("/django/").text
     assert 'href="/flask/upload"' in server.get("/flask/").text
+    # Static files are the server's business.
+    sheet = server.get("/django/static/admin/css/base.css")
+    assert (sheet.status, sheet.headers["Cache-Control"]) == (200, "no-cache")
     # Without the slash at the end, too.
     assert server.get("/hello").status == 200
     assert server.get("/nowhere").status == 404

@@ -275,9 +275,9 @@ def test_a_runtime_directory_that_can_not_be_made_is_refused(tmp_path):
         )
 
 
-def test_a_key_without_effect_is_warned_of_at_the_start(tmp_path):
+def test_what_will_surprise_is_warned_of_at_the_start(tmp_path):
     """Whoever starts it by twistd sees what `passtwist check` would have said."""
-    site = Site(tmp_path, static={"/static/": "files"})
-    with serve(tmp_path, site) as server:
-        log = server.wait_for_log("static: ")
-    assert "accepted, but has no effect in this version" in log
+    site = Site(tmp_path, min_instances=2)
+    with serve(tmp_path, site, max_pool_size=1) as server:
+        log = server.wait_for_log("max_pool_size: ")
+    assert "the apps' min_instances add up to 2" in log

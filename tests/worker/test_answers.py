@@ -191,6 +191,15 @@ def test_an_exception_after_the_start_fails_the_answer(controller, capsys):
     assert "ValueError: later" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["X-Sendfile", "x-accel-redirect"])
+def test_who_names_a_file_may_give_its_length(controller, name):
+    """The body is empty then: somebody else sends the file."""
+    headers = [("Content-Length", "10"), (name, "/srv/media/a")]
+    frames, is_usable = controller.run(app_giving([], headers=headers))
+    assert [frame[0] for frame in frames] == [START]
+    assert is_usable
+
+
 def test_less_than_the_content_length_fails_the_answer(controller, capsys):
     """The client would wait for the rest, or take it for the whole."""
     frames, is_usable = controller.run(

@@ -66,6 +66,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Relative, so that Django puts SCRIPT_NAME before it: the site works at / and
 # below /django alike.
 STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
 MEDIA_ROOT = DATA_DIR / "media"
 
 # Other sites live on the same host below other paths; each has its own session.

@@ -6,8 +6,9 @@ from django.urls import include, path
 
 urlpatterns = [
     path("admin/", admin.site.urls),
-    # A real site lets the server hand out static files (the key `static` of
-    # passtwist.toml).  Here the site does it, so that it works anywhere.
+    # The server sends static files, and nobody comes here (see the key `static` in
+    # ../../passtwist.toml).  Without that file the site does it, so that it works
+    # anywhere.
     path("static/<path:path>", serve, {"insecure": True}),
     path("", include("notices.urls")),
 ]
