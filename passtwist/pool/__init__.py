@@ -37,6 +37,7 @@ from passtwist.pool.events import (
 from passtwist.pool.limits import PoolLimits
 from passtwist.pool.notices import (
     AppStateChanged,
+    CrashesInARow,
     Notice,
     PoolDrained,
     RestartBegan,
@@ -67,6 +68,7 @@ __all__ = [
     "AppStateChanged",
     "AppView",
     "ConfigChanged",
+    "CrashesInARow",
     "DetachRequested",
     "DisableRequested",
     "EnableRequested",

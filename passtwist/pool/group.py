@@ -161,16 +161,25 @@ class Group:
             return Need.BELOW_MINIMUM
         return Need.SPARE if self.lacking and not starting else None
 
-    def worker_died(self, worker: Worker, innocent: bool, now: float) -> None:
-        """Put off restoring the minimum if workers die as soon as they live."""
-        wait = self._deaths.wait_after(worker, innocent, now)
+    def worker_died(self, worker: Worker, innocent: bool, now: float) -> bool:
+        """Put off the next spawns if workers die as soon as they live.
+
+        :returns: whether that is so from now on, for those whom requests ask for.
+        """
+        deaths = self._deaths
+        wait = deaths.wait_after(worker, innocent, now)
         if wait is not None:
             self.restore_at = now + wait if wait else 0.0
+        if deaths.held_until <= now:
+            return False
+        self.back_off.hold(deaths.held_until)
+        is_news, deaths.is_told = not deaths.is_told, True
+        return is_news
 
     def forgive(self) -> None:
         """What happened to workers so far says nothing about the next."""
-        self.back_off.reset()
-        self._deaths.forget()
+        self.back_off.forgive()
+        self._deaths.forgive()
         self.restore_at = 0.0
 
     def next_time(self, pool: PoolLimits, now: float) -> float | None:

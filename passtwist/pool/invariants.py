@@ -206,6 +206,10 @@ def _check_needs(pool: Pool, group: Group, now: float) -> None:
     need = group.need(now)
     said = group.waits_as
     must(said is need, f"{group.name} needs {need}, but stands in line as {said}")
+    if not group.live and group.back_off.is_active(now):
+        backs_off = group.state is AppState.BACKING_OFF
+        must(backs_off, f"{group.name} is {group.state} in back-off")
+        must(not group.queue, f"{group.name} has waiters in back-off")
     hopeless = group.queue and not group.live and not group.starting
     if hopeless:
         must(need is Need.HOMELESS, f"{group.name} has waiters nobody will serve")

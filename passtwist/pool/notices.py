@@ -56,6 +56,20 @@ class WorkerDied:
 
 
 @dataclass(frozen=True, slots=True)
+class CrashesInARow:
+    """Workers of *app* crash before they have answered anything; *worker* did last.
+
+    Told once, until they have become fewer.
+
+    :ivar seconds: for which no worker is started.
+    """
+
+    app: str
+    worker: WorkerId
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerUnreachable:
     """A worker's connections broke; it is being killed."""
 
@@ -175,6 +189,7 @@ Notice = (
     | WorkerBecameReady
     | SpawnHasFailed
     | WorkerDied
+    | CrashesInARow
     | WorkerUnreachable
     | WorkerEvicted
     | WorkerRetired

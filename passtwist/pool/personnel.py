@@ -166,7 +166,7 @@ class Personnel:
             notice = WorkerDied(group.name, worker.id, worker.sessions)
             self._outbox.append(Announce(notice))
         if worker.takes_sessions or worker.is_lost:
-            group.worker_died(worker, event.innocent, now)
+            self._upkeep.worker_died(worker, event.innocent, now)
         self._staffing.gone(worker, WorkerEvent.EXITED, now)
         self._staffing.settle(group, now)
         self._upkeep.arm(group, now)

@@ -93,7 +93,7 @@ class Recycling:
         group = worker.group
         self._announce(worker, reason)
         if worker.takes_sessions:
-            group.worker_died(worker, False, now)
+            self._upkeep.worker_died(worker, False, now)
         self._staffing.cut_off(worker, reason, now)
         self._staffing.settle(group, now)
         self._upkeep.arm(group, now)

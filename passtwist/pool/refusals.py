@@ -39,10 +39,11 @@ def spawn_failed(ticket: Hashable, group: Group) -> RejectCheckout:
 def backing_off(ticket: Hashable, group: Group, now: float) -> RejectCheckout:
     back_off = group.back_off
     wait = back_off.until - now
-    reason = (
-        f"{group.name} could not be started {back_off.failures} times in a row; "
-        f"it is not tried again for {wait:.1f} s"
-    )
+    if back_off.failures:
+        why = f"could not be started {back_off.failures} times in a row"
+    else:
+        why = "has lost worker after worker before they had answered anything"
+    reason = f"{group.name} {why}; it is not tried again for {wait:.1f} s"
     retry_after = max(_SOON, ceil(wait))
     return RejectCheckout(ticket, group.name, 503, reason, retry_after, back_off.error)
 

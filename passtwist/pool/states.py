@@ -74,8 +74,8 @@ class AppEvent(Enum):
     """What can happen to an app.
 
     The three ``LAST_WORKER_LEFT`` say what is left when the last worker that
-    took sessions does not any more: nothing, a spawn under way, or a failed
-    spawn that has to wait before it is tried again.  The three
+    took sessions does not any more: nothing, a spawn under way, or failures or
+    crashes that have to be waited out before a spawn is tried.  The three
     ``WORKER_READY`` say what else there is: nothing, a restart under way, or
     a failure that this worker does not make good.
     """
@@ -165,6 +165,8 @@ APP_TRANSITIONS: Final[dict[AppState, dict[AppEvent, AppState]]] = {
         _H.SPAWN_BEGAN: _A.STARTING,
         _H.WORKER_READY: _A.READY,
         _H.WORKER_READY_DEGRADED: _A.DEGRADED,
+        # How the last worker ended is known a moment after it left.
+        _H.LAST_WORKER_LEFT_BACKING_OFF: _A.BACKING_OFF,
     },
     _A.STARTING: {
         _H.SPAWN_BEGAN: _A.STARTING,
@@ -173,6 +175,7 @@ APP_TRANSITIONS: Final[dict[AppState, dict[AppEvent, AppState]]] = {
         _H.WORKER_READY: _A.READY,
         _H.WORKER_READY_RESTARTING: _A.RESTARTING,
         _H.WORKER_READY_DEGRADED: _A.DEGRADED,
+        _H.LAST_WORKER_LEFT_BACKING_OFF: _A.BACKING_OFF,
     },
     _A.READY: {
         _H.SPAWN_BEGAN: _A.READY,
@@ -181,6 +184,7 @@ APP_TRANSITIONS: Final[dict[AppState, dict[AppEvent, AppState]]] = {
         _H.RESTART_BEGAN: _A.RESTARTING,
         _H.LAST_WORKER_LEFT: _A.STOPPED,
         _H.LAST_WORKER_LEFT_STARTING: _A.STARTING,
+        _H.LAST_WORKER_LEFT_BACKING_OFF: _A.BACKING_OFF,
     },
     _A.RESTARTING: {
         _H.SPAWN_BEGAN: _A.RESTARTING,
@@ -191,6 +195,7 @@ APP_TRANSITIONS: Final[dict[AppState, dict[AppEvent, AppState]]] = {
         _H.RESTART_FAILED: _A.DEGRADED,
         _H.LAST_WORKER_LEFT: _A.STOPPED,
         _H.LAST_WORKER_LEFT_STARTING: _A.STARTING,
+        _H.LAST_WORKER_LEFT_BACKING_OFF: _A.BACKING_OFF,
     },
     _A.DEGRADED: {
         _H.SPAWN_BEGAN: _A.DEGRADED,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from passtwist.pool import refusals
 from passtwist.pool.actions import Announce, ReleaseSpawners
-from passtwist.pool.notices import AppStateChanged
+from passtwist.pool.notices import AppStateChanged, CrashesInARow
 from passtwist.pool.states import AppEvent, AppState, next_app_state
 from passtwist.pool.timers import POOL
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from passtwist.pool.group import Group
     from passtwist.pool.limits import PoolLimits
     from passtwist.pool.timers import Alarms
+    from passtwist.pool.worker import Worker
 
 
 class Upkeep:
@@ -61,15 +62,33 @@ class Upkeep:
     def last_live_left(self, group: Group, now: float) -> None:
         """No worker of the app takes sessions any more."""
         if group.back_off.is_active(now):
-            self.happened(group, AppEvent.LAST_WORKER_LEFT_BACKING_OFF)
-            self.refuse(
-                refusals.backing_off(ticket, group, now)
-                for ticket in group.queue.pop_all()
-            )
+            self._nobody_comes(group, now)
         elif group.starting:
             self.happened(group, AppEvent.LAST_WORKER_LEFT_STARTING)
         else:
             self.happened(group, AppEvent.LAST_WORKER_LEFT)
+
+    def worker_died(self, worker: Worker, innocent: bool, now: float) -> None:
+        """A worker that should have stayed is gone, or is about to be killed.
+
+        Its app may begin to back off.
+        """
+        group = worker.group
+        if group.worker_died(worker, innocent, now):
+            wait = group.back_off.until - now
+            notice = CrashesInARow(group.name, worker.id, wait)
+            self._outbox.append(Announce(notice))
+        backs_off = group.state is AppState.BACKING_OFF
+        if group.back_off.is_active(now) and not (group.live or backs_off):
+            # Its connections broke before, and now that is known for a crash.
+            self._nobody_comes(group, now)
+
+    def _nobody_comes(self, group: Group, now: float) -> None:
+        """Nobody serves, and the app backs off: nobody need wait."""
+        self.happened(group, AppEvent.LAST_WORKER_LEFT_BACKING_OFF)
+        self.refuse(
+            refusals.backing_off(ticket, group, now) for ticket in group.queue.pop_all()
+        )
 
     def fall_due(self, group: Group, now: float) -> None:
         """The app's alarm rang: do what has become due.

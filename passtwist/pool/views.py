@@ -76,7 +76,8 @@ class AppView:
     :ivar state: as in `passtwist.pool.states.AppState`, its value.
     :ivar queue: requests that wait.
     :ivar last_spawn_error: what the last spawn reported, None if it succeeded.
-    :ivar retry_at: no spawn before; None when nothing holds it back.
+    :ivar retry_at: no spawn before, it may have passed; None when nothing has held
+        it back since the last success.
     :ivar waits_for_room: why it wants one more worker and can't have it, in
         words, or None.
     :ivar workers: oldest first.
@@ -146,7 +147,7 @@ def _view_of_app(group: Group) -> AppView:
         generation=group.generation,
         queue=len(group.queue),
         last_spawn_error=back_off.error,
-        retry_at=back_off.until if back_off.failures else None,
+        retry_at=back_off.until or None,
         waits_for_room=group.waits_as.value if group.waits_as else None,
         workers=tuple(_view_of_worker(worker) for worker in group.workers.values()),
         restarting=_view_of_restart(group),

@@ -14,6 +14,7 @@ from twisted.logger import Logger, LogLevel
 from passtwist.model import Step
 from passtwist.pool import (
     AppStateChanged,
+    CrashesInARow,
     PoolDrained,
     RestartBegan,
     RestartFailed,
@@ -42,6 +43,10 @@ if TYPE_CHECKING:
 
 
 _INFO, _WARN = LogLevel.info, LogLevel.warn
+_CRASHES = (
+    "workers of {app} crash before they answer anything, {pid} the last of several; "
+    "none is started for {seconds:.1f} s"
+)
 # What is said of notices by their fields alone, and the pid of their worker.
 _LINES: dict[type, tuple[Any, str]] = {
     WorkerEvicted: (
@@ -54,6 +59,7 @@ _LINES: dict[type, tuple[Any, str]] = {
     ),
     WorkerRecycled: (_INFO, "worker {pid} of {app} is replaced: {reason}"),
     WorkerDismissed: (_INFO, "worker {pid} of {app} leaves: {reason}"),
+    CrashesInARow: (_WARN, _CRASHES),
     WorkerOverstayed: (
         _WARN,
         "killing worker {pid} of {app}: {sessions} request(s) left after drain_time",

@@ -92,6 +92,8 @@ class Status:
         # New code that did not come up is news until other code does, however
         # well more workers of the old are started.
         error = view.restart_error or app.last_spawn_error
+        if error is None and view.state == "backing-off":
+            error = "its workers crash before they have answered anything"
         return {
             "name": app.name,
             "root": app.settings.root,

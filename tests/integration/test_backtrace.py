@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import re
 import signal
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -254,14 +252,6 @@ def test_what_is_no_worker_and_no_spawner_is_refused(tmp_path):
             f"{manager} is the spawn manager, which tells no stacks"
         )
         assert server.status()["spawn_server"]["pid"] == manager
-
-
-@pytest.fixture
-def ground():
-    """A folder that every user may enter."""
-    with tempfile.TemporaryDirectory(prefix="ptw-") as folder:
-        os.chmod(folder, 0o755)
-        yield Path(folder)
 
 
 @pytest.mark.root

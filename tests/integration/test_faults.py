@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -86,15 +85,6 @@ def test_an_app_that_runs_out_of_descriptors_fails_its_own_requests_only(tmp_pat
         assert [server.get("/hog").status for _ in range(3)] == [500] * 3
         assert [server.get("/").text for _ in range(20)] == [f"{worker} with 1"] * 20
         assert "Too many open files" in server.log()
-
-
-@pytest.fixture
-def ground():
-    """A folder that every user may enter."""
-    folder = Path(tempfile.mkdtemp(prefix="ptw-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
 
 
 # On every Debian, and no other test has processes of that user.

@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pwd
-import shutil
-import tempfile
-from pathlib import Path
 
 import pytest
 
@@ -22,15 +19,6 @@ from tests.integration.accounts import (
 )
 
 pytestmark = pytest.mark.root
-
-
-@pytest.fixture
-def ground():
-    """A folder that every user may enter."""
-    folder = Path(tempfile.mkdtemp(prefix="ptw-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
 
 
 @pytest.fixture

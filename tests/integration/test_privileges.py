@@ -8,7 +8,6 @@ import os
 import pwd
 import shutil
 import signal
-import tempfile
 from contextlib import closing
 from pathlib import Path
 
@@ -75,15 +74,6 @@ for pid in pids:
     answers.add(told(os.kill, int(pid), signal.SIGTERM))
 print(json.dumps(sorted(answers)))
 """
-
-
-@pytest.fixture
-def ground():
-    """A folder that every user may enter."""
-    folder = Path(tempfile.mkdtemp(prefix="ptw-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
 
 
 def who(server, path="/"):

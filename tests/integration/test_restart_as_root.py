@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
-import shutil
-import tempfile
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
@@ -23,15 +20,6 @@ with open(sys.argv[1], "ab"):
     os.utime(sys.argv[1])
 print("null")
 """
-
-
-@pytest.fixture
-def ground():
-    """A folder that every user may enter."""
-    folder = Path(tempfile.mkdtemp(prefix="ptw-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
 
 
 def wait_for_generation(server, generation):

@@ -9,20 +9,24 @@ app          event                                becomes      test
 stopped      spawn began                          starting     test_a_life
 stopped      worker ready                         ready        test_a_disabled_worker
 stopped      worker ready, failure not made good  degraded     test_old_code_alone
+stopped      last worker left, in back-off        backing-off  test_crashes_in_a_row
 starting     last spawn cancelled                 stopped      test_a_spawn_called_off
 starting     spawn failed                         backing-off  test_failing_for_long
 starting     worker ready                         ready        test_a_life
 starting     worker ready, restart under way      restarting   test_old_code_comes_back
 starting     worker ready, failure not made good  degraded     test_old_code_that_grows
+starting     last worker left, in back-off        backing-off  test_crashes_in_a_row
 ready        spawn failed                         degraded     test_growth_that_fails
 ready        restart began                        restarting   test_a_failed_restart
 ready        last worker left                     stopped      test_a_life
 ready        last worker left, spawn under way    starting     test_a_death_amid_growth
+ready        last worker left, in back-off        backing-off  test_crashes_in_a_row
 restarting   spawn failed                         degraded     test_failure_amid_restart
 restarting   restart finished                     ready        test_a_failed_restart
 restarting   restart failed                       degraded     test_a_failed_restart
 restarting   last worker left                     stopped      test_nobody_is_left
 restarting   last worker left, spawn under way    starting     test_old_code_comes_back
+restarting   last worker left, in back-off        backing-off  test_crashes_in_a_row
 degraded     worker ready                         ready        test_growth_that_fails
 degraded     worker ready, restart under way      restarting   test_failure_amid_restart
 degraded     restart began                        restarting   test_a_failed_restart
@@ -69,7 +73,9 @@ stopping   exited               gone       test_a_life
 A worker that is *disabling* is shown as busy and one that is *disabled* as idle,
 both as not enabled.  Who is killed, or called off while it starts, is *stopping*
 only for as long as the system takes to end a process: no status can be relied on
-to see that, so those tests see what was before and what came of it.
+to see that, so those tests see what was before and what came of it.  The same goes
+for crashes in a row: whether the end of a worker's connection or of its process is
+noticed first decides what its app was before, so one test stands for all of them.
 """
 
 from __future__ import annotations
@@ -112,6 +118,7 @@ STAGES = {
     "alone-grows": {},
     "fails-for-long": {"min_instances": 2, "prestart": True, **TWO_AT_ONCE},
     "back-off": TWO_AT_ONCE,
+    "crashes": {**NONE, "spawn_method": "smart-lv2"},
     **{f"killed-{state}": NONE for state in ENDS},
     **{f"lost-{state}": NONE for state in LIVES},
 }
@@ -567,6 +574,24 @@ def test_back_off_in_restart(stages):
     stage.becomes("ready", "idle 1", generation=1)
     assert status_of(begun) == 502
     assert [status_of(client) for client in waiting] == [503, 503]
+
+
+def test_crashes_in_a_row(stages):
+    """It waits before it tries again; who asks meanwhile is refused at once."""
+    stage = stages["crashes"]
+    stage.mark("free-from-1")
+    answers = set()
+
+    def waits():
+        answers.add(status_of(stage.ask("/crash")))
+        return 503 in answers and stage.truth()["state"] == "backing-off"
+
+    wait_until(waits, "the app to back off")
+    assert answers == {502, 503}
+    stage.server.wait_for_log("workers of crashes crash before they answer anything")
+    stage.becomes("stopped")
+    assert status_of(stage.ask()) == 200
+    stage.becomes("ready", "idle 0")
 
 
 # --- the table at the top -----------------------------------------------------------

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
-from passtwist.pool import StartSpawn, WorkerExited, WorkerLost
+from passtwist.pool import (
+    CrashesInARow,
+    GrantSession,
+    RejectCheckout,
+    StartSpawn,
+    WorkerExited,
+    WorkerLost,
+)
+from passtwist.pool.deaths import FREE_CRASHES, LONGEST_HOLD, SECONDS_PER_CRASH
 
 
 def kill(scene, worker):
@@ -105,6 +115,169 @@ def test_a_request_waits_for_no_verdict(make_scene):
     scene.tell(WorkerLost(1))
     scene.ask("t1")
     assert scene.orders == [StartSpawn(2, "shop", 0)]
+
+
+# --- requests that kill their workers ---------------------------------------------
+
+
+def ask_and_die(scene, die):
+    """A request is given to a worker, which dies of it; None, or its refusal."""
+    ticket = object()
+    worker = scene.ask(ticket)
+    if worker is None:
+        for order in scene.orders:
+            if isinstance(order, RejectCheckout):
+                return order
+        number = newest(scene)
+        assert GrantSession(ticket, number) in scene.ready(number)
+        worker = number
+    die(scene, worker)
+    return None
+
+
+def crash(scene, worker):
+    scene.exit(worker)
+
+
+def crash_at_leisure(scene, worker):
+    """The connections break before the process is reaped."""
+    scene.tell(WorkerLost(worker))
+    scene.wait(0.002)
+    scene.exit(worker)
+
+
+def outcomes(scene, requests, pause, die):
+    """What became of requests that came one after the other."""
+    found = []
+    for _ in range(requests):
+        found.append(ask_and_die(scene, die))
+        scene.wait(pause)
+    return found
+
+
+@pytest.fixture
+def lazy(make_scene):
+    """An app without a minimum, so that only requests start workers."""
+    scene = make_scene()
+    scene.add("shop", min_instances=0)
+    return scene
+
+
+@pytest.mark.parametrize("die", [crash, crash_at_leisure])
+def test_an_app_whose_requests_kill_its_workers_gets_few_of_them(lazy, die):
+    """Twenty requests a second: soon a spawn in two; else 503, and at once."""
+    found = outcomes(lazy, 400, 0.05, die)
+    at = [number for number, each in enumerate(found) if each is None]
+    first = [0, 1, 2, 3, 13, 33]
+    assert at[: len(first)] == pytest.approx(first, abs=1)
+    later = [there - here for here, there in pairwise(at[len(first) - 1 :])]
+    assert later == pytest.approx([LONGEST_HOLD / 0.05] * len(later), abs=1)
+    refusals = [each for each in found if each is not None]
+    assert {(each.status, each.retry_after) for each in refusals} == {
+        (503, 1),
+        (503, 2),
+    }
+    assert "has lost worker after worker" in refusals[0].reason
+    assert lazy.pool.view().queue == 0
+    notices = [each for each in lazy.notices if isinstance(each, CrashesInARow)]
+    assert notices == [CrashesInARow("shop", 4, SECONDS_PER_CRASH)]
+
+
+def test_a_pause_between_crashes_makes_them_few_again(lazy):
+    """As at the beginning, and if they become many they are told again."""
+    many = FREE_CRASHES + 1
+    for _ in range(2):
+        found = outcomes(lazy, many + 1, 0.05, crash)
+        assert [each is None for each in found] == [True] * many + [False]
+        lazy.wait(SECONDS_PER_CRASH * (FREE_CRASHES + 1))
+    notices = [each for each in lazy.notices if isinstance(each, CrashesInARow)]
+    assert notices == [
+        CrashesInARow("shop", number, pytest.approx(SECONDS_PER_CRASH))
+        for number in (many, 2 * many)
+    ]
+
+
+def test_a_request_now_and_then_that_kills_its_worker_costs_no_other_one(lazy):
+    """Two a second for a minute: each gets its worker."""
+    assert set(outcomes(lazy, 120, SECONDS_PER_CRASH, crash)) == {None}
+
+
+def test_kills_from_outside_are_not_rationed(lazy):
+    """Nobody is refused for what somebody else does."""
+    assert set(outcomes(lazy, 100, 0.01, kill)) == {None}
+
+
+def test_workers_that_answer_something_before_they_crash_are_not_rationed(lazy):
+    """One path of many crashes; visitors of the others get what they ask for."""
+
+    def answer_one_then_crash(scene, worker):
+        scene.end(worker)
+        assert scene.ask("victim") == worker
+        scene.exit(worker)
+
+    assert set(outcomes(lazy, 100, 0.01, answer_one_then_crash)) == {None}
+
+
+def test_while_crashes_are_waited_out_a_worker_that_lives_serves_on(make_scene):
+    """Who finds it busy waits for it, and nobody else is started."""
+    scene = make_scene()
+    scene.add("shop", min_instances=0)
+    scene.hire("shop", 1)
+    scene.ask("t1")
+    for number in range(2, 3 + FREE_CRASHES):
+        scene.ask(f"victim {number}")
+        scene.ready(number)
+        scene.now += 0.03
+        scene.exit(number)
+    assert scene.app_state() == "ready"
+    assert (scene.ask("t2"), scene.orders) == (None, [])
+    assert scene.end(1) == "t2"
+    scene.ask("t3")
+    (start,) = scene.wait(SECONDS_PER_CRASH)
+    assert start == StartSpawn(3 + FREE_CRASHES, "shop", 0)
+
+
+def test_a_crash_that_is_known_for_one_refuses_who_waits(lazy):
+    """Also whom a spawn that had begun before would serve; that one serves others."""
+    outcomes(lazy, FREE_CRASHES, 0.03, crash)
+    lazy.ask("victim")
+    lazy.ready(4)
+    lazy.tell(WorkerLost(4))
+    lazy.ask("t1")
+    assert lazy.orders == [StartSpawn(5, "shop", 0)]
+    (refusal,) = lazy.exit(4)
+    assert (refusal.ticket, refusal.status) == ("t1", 503)
+    lazy.ready(5)
+    assert (lazy.app_state(), lazy.ask("t2")) == ("ready", 5)
+
+
+def test_a_worker_that_is_ready_does_not_end_the_wait(make_scene):
+    """Whether requests will crash it is not known."""
+    scene = make_scene()
+    scene.add("shop", min_instances=0, spawn_concurrency=2)
+    outcomes(scene, FREE_CRASHES, 0.03, crash)
+    scene.ask("t1")
+    scene.ask("t2")
+    scene.ready(4)
+    scene.exit(4)
+    assert scene.app_state() == "backing-off"
+    scene.now += 0.03
+    scene.ready(5)
+    scene.exit(5)
+    assert scene.app_state() == "backing-off"
+    assert ask_and_die(scene, crash).status == 503
+
+
+def test_a_restart_forgets_crashes(lazy):
+    """The next request gets new code."""
+    outcomes(lazy, FREE_CRASHES + 1, 0.03, crash)
+    assert ask_and_die(lazy, crash).status == 503
+    lazy.restart()
+    lazy.ask("t")
+    assert lazy.orders == [StartSpawn(FREE_CRASHES + 2, "shop", 1)]
+
+
+# --- what forgives ----------------------------------------------------------------
 
 
 def test_a_restart_forgets_early_deaths(make_scene):

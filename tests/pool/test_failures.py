@@ -75,6 +75,20 @@ def test_accidents_in_a_row_over_ten_seconds_are_the_apps_fault(make_scene):
     assert scene.app_state() == "backing-off"
 
 
+def test_an_app_that_kills_itself_is_found_out_after_twenty_spawns(make_scene):
+    """That takes it a second or two; who kills at random never meets so many."""
+    scene = make_scene()
+    scene.add("shop")
+    scene.ask("t1")
+    for number in range(1, 21):
+        scene.now += 0.1
+        scene.tell(SpawnFailed(number, "killed", 0.0, innocent=True))
+        assert scene.orders == [StartSpawn(number + 1, "shop", 0)]
+    scene.tell(SpawnFailed(21, "boom", 0.0, innocent=True))
+    assert scene.orders == [spawn_failed("t1")]
+    assert scene.app_state() == "backing-off"
+
+
 def test_three_accidents_are_none_of_the_apps_fault_however_slow(make_scene):
     """An app that loads for minutes may meet three kills, too."""
     scene = make_scene()

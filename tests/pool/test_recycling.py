@@ -184,6 +184,25 @@ def test_a_worker_over_the_hard_limit_is_killed_at_once(make_scene):
     assert scene.tell(MemorySampled({1: 300 * MIB})) == []
 
 
+def test_the_hard_limit_holds_while_new_code_awaits_its_proof(make_scene):
+    """A worn worker waits for the new code; one that is too big can't."""
+    scene = make_scene()
+    scene.add("shop", memory_limit=100, hard_memory_limit=200 * MIB)
+    scene.hire("shop", 2)
+    assert scene.restart() == [StartSpawn(3, "shop", 1)]
+    assert scene.tell(MemorySampled({1: 150, 2: 150})) == []
+    scene.ask("t1")
+    reason = "it takes 300 MiB (hard_memory_limit)"
+    assert scene.tell(MemorySampled({1: 300 * MIB, 2: 150})) == [KillWorker(1, reason)]
+    assert scene.app_state() == "restarting"
+    # The last one, too; then what is known to work is started again.
+    (kill, *others) = scene.tell(MemorySampled({2: 300 * MIB}))
+    assert kill == KillWorker(2, reason)
+    assert others == [StartSpawn(4, "shop", 0)]
+    assert scene.ready(3)[0] == KillWorker(4, "it has old code")
+    assert scene.states() == {1: "stopping", 2: "stopping", 3: "idle", 4: "stopping"}
+
+
 def test_workers_that_are_too_big_from_the_start_come_back_slowly(make_scene):
     """The hard limit of such an app is met by each of them."""
     scene = make_scene()

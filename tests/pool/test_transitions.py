@@ -15,6 +15,7 @@ from passtwist.pool import (
     DisableRequested,
     EnableRequested,
     StopRequested,
+    WorkerLost,
     upkeep,
 )
 from passtwist.pool.states import (
@@ -412,6 +413,59 @@ def _(scene):
     has_refused_new_code(scene)
     scene.ask("t1")
     scene.ask("t2")
+    yield
+    scene.exit(1)
+
+
+def crashes(scene, times):
+    """Workers of an app without a minimum die of their first request."""
+    for _ in range(times):
+        scene.ask(object())
+        number = max(scene.states())
+        scene.ready(number)
+        scene.exit(number)
+        scene.now += 0.03
+
+
+def dies_of_its_request(scene):
+    """Worker 4 does, after three others; how it died is to come."""
+    scene.add("shop", min_instances=0)
+    crashes(scene, 3)
+    scene.ask("t")
+    scene.ready(4)
+    scene.tell(WorkerLost(4))
+
+
+@dialogue("stopped", "last worker left, in back-off")
+def _(scene):
+    dies_of_its_request(scene)
+    yield
+    scene.exit(4)
+
+
+@dialogue("starting", "last worker left, in back-off")
+def _(scene):
+    dies_of_its_request(scene)
+    scene.ask("t2")
+    yield
+    scene.exit(4)
+
+
+@dialogue("ready", "last worker left, in back-off")
+def _(scene):
+    scene.add("shop", min_instances=0)
+    crashes(scene, 3)
+    scene.ask("t")
+    scene.ready(4)
+    yield
+    scene.exit(4)
+
+
+@dialogue("restarting", "last worker left, in back-off")
+def _(scene):
+    restarts(scene, min_instances=0)
+    scene.ask("t1")
+    crashes(scene, 4)
     yield
     scene.exit(1)
 

@@ -65,6 +65,11 @@ def hello(environ, start_response, query):
     return text_answer(start_response, "hello from %s" % HERE.name)
 
 
+def crash(environ, start_response, query):
+    """As a fault in an extension module does: nothing is cleaned up."""
+    os._exit(70)
+
+
 def pid(environ, start_response, query):
     return text_answer(start_response, str(os.getpid()))
 
@@ -114,6 +119,25 @@ def echo(environ, start_response, query):
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     start_response("200 OK", [("Content-Type", "application/octet-stream")])
     return [body]
+
+
+def converse(environ, start_response, query):
+    """Answers each line before the next is read."""
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    for line in environ["wsgi.input"]:
+        yield line.upper()
+
+
+def swallow(environ, start_response, query):
+    """Read to the end, and note how that went."""
+    note("reading")
+    try:
+        size = len(environ["wsgi.input"].read())
+    except OSError as error:
+        note("lost: %s" % error)
+        raise
+    note("read %d" % size)
+    return text_answer(start_response, str(size))
 
 
 def lines(environ, start_response, query):
@@ -215,8 +239,10 @@ ROUTES = {
     "big": big,
     "change-mind": change_mind,
     "closing": closing,
+    "converse": converse,
     "digest": digest,
     "echo": echo,
+    "crash": crash,
     "environ": show_environ,
     "fail": fail,
     "file": wrap_file,
@@ -226,6 +252,7 @@ ROUTES = {
     "pid": pid,
     "spin": spin,
     "stream": stream,
+    "swallow": swallow,
     "too-late": too_late,
     "wait": wait,
     "write": use_write,
