@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import grp
 import json
 import os
+import pwd
 import re
 import signal
 import socket
@@ -13,6 +15,7 @@ import pytest
 
 from passtwist.testing.server import RunningServer
 from passtwist.testing.waiting import wait_until
+from tests.docs.pages import ROOT
 from tests.integration.sites import Site, configure
 
 TALKATIVE = """
@@ -47,12 +50,20 @@ def site(tmp_path):
     return site
 
 
-@pytest.fixture
-def rotated(tmp_path, site):
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Where the logs of `rotated` are."""
+    return tmp_path_factory.mktemp("logs")
+
+
+@pytest.fixture(scope="module")
+def rotated(folder):
     """A server with both logs in files, and the access log's lines as JSON."""
-    log, access = tmp_path / "server.log", tmp_path / "access.log"
+    site = Site(folder, "talk")
+    site.write("passenger_wsgi.py", TALKATIVE)
+    log, access = folder / "server.log", folder / "access.log"
     keys = {"access_log": str(access), "access_log_format": "json"}
-    file = configure(tmp_path, site, **keys)
+    file = configure(folder, site, **keys)
     server = RunningServer(f"--config={file}", before=[f"--logfile={log}"])
     server.log_file = log
     with server:
@@ -63,32 +74,64 @@ def entries(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_logs_are_opened_anew_by_usr1(rotated, tmp_path):
+def test_logs_are_opened_anew_by_usr1(rotated, folder):
     """As logrotate has it done: moved away, made anew, signal.  Each request is in
     one of the files, with its id in all that concerns it.
     """
-    log, access = tmp_path / "server.log", tmp_path / "access.log"
+    log, access = folder / "server.log", folder / "access.log"
     first = rotated.get("/one")
     for path in (log, access):
         path.rename(f"{path}.1")
     access.touch(0o640)
-    old = (tmp_path / "server.log.1").read_text()
+    old = (folder / "server.log.1").read_text()
     rotated.process.send_signal(signal.SIGUSR1)
     rotated.wait_for_log("the logs are reopened")
     second = rotated.get("/broken")
     wait_until(lambda: entries(access), "the second request in the new file")
-    (before,), (after,) = entries(tmp_path / "access.log.1"), entries(access)
+    (before,), (after,) = entries(folder / "access.log.1"), entries(access)
     assert (before["target"], after["target"]) == ("/one", "/broken")
     ids = [answer.headers["X-Request-Id"] for answer in (first, second)]
     assert [before["request_id"], after["request_id"]] == ids
     rotated.wait_for_log(f"GET '/broken' failed (request {ids[1]}): Traceback")
-    assert (tmp_path / "server.log.1").read_text() == old
+    assert (folder / "server.log.1").read_text() == old
     assert rotated.status()["logs"] == {
         "access_log_dropped": 0,
         "server_log_dropped": 0,
         "output_dropped": {},
     }
     check_facts(before, rotated)
+
+
+ROTATION = re.compile(r"```\n(/var/log/passtwist/access\.log .*?)```", re.DOTALL)
+
+
+@pytest.mark.debian("logrotate")
+def test_logrotate_rotates_them_as_documented(rotated, folder):
+    """With the lines of the how-to; nothing is lost, and the new files are used."""
+    text = ROTATION.search((ROOT / "docs/how-to/logs.md").read_text())[1]
+    account = (
+        f"{pwd.getpwuid(os.geteuid()).pw_name} {grp.getgrgid(os.getegid()).gr_name}"
+    )
+    for shown, real in (
+        ("/var/log/passtwist", str(folder)),
+        ("www-data adm", account),
+        ('"$(cat /run/passtwist.pid)"', str(rotated.process.pid)),
+    ):
+        assert shown in text
+        text = text.replace(shown, real)
+    (folder / "rotation").write_text(text)
+    first = rotated.get("/one").headers["X-Request-Id"]
+    state = f"--state={folder}/state"
+    command = ["logrotate", "--force", state, str(folder / "rotation")]
+    subprocess.run(command, check=True, capture_output=True, timeout=20)
+    rotated.wait_for_log("the logs are reopened")
+    second = rotated.get("/two").headers["X-Request-Id"]
+    access = folder / "access.log"
+    wait_until(lambda: entries(access), "the second request in the new file")
+    files = (folder / "access.log.1", access)
+    ids = [[one["request_id"] for one in entries(file)] for file in files]
+    assert (ids[0][-1], ids[1]) == (first, [second])
+    assert "reopened" in (folder / "server.log.1").read_text()
 
 
 def check_facts(entry, server):
@@ -154,7 +197,7 @@ def test_a_log_that_nobody_reads_stops_nobody(site, tmp_path):
         wait_until(lambda: os.path.exists(path), "the server to listen")
         for _ in range(3):
             assert server.ask(path, b"/say").endswith(b"\r\n\r\nok")
-        for number in range(300):
+        for number in range(60):
             target = b"/%d?%b" % (number, b"z" * 4000)
             assert server.ask(path, target).endswith(b"\r\n\r\nok")
         assert server.status()["pool"]["queue"] == 0
