@@ -21,7 +21,7 @@ SITE := examples/django_site
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--default-user root)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test storm lint docs-check bench bench-quick bench-peers clean
+.PHONY: help serve test storm fuzz lint docs-check bench bench-quick bench-peers clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,9 @@ test: $(BIN)/ready-to-test ## run all tests (TESTS=tests/pool ARGS='-k queue')
 
 storm: $(BIN)/ready-to-test ## restart, break and kill under load, ten minutes (ARGS='-k smart-1')
 	PASSTWIST_STORM=full $(BIN)/python -m pytest -s $(ARGS) tests/storms
+
+fuzz: $(BIN)/ready-to-fuzz ## feed what reads bytes of strangers, five minutes (ARGS='scanner --seconds 60')
+	$(BIN)/python -m tests.fuzz --seconds 300 $(ARGS)
 
 lint: $(BIN)/ready-to-test ## ruff and mypy
 	$(BIN)/ruff check .
@@ -69,12 +72,13 @@ clean: ## remove what was made here, the example's data too
 	rm -rf $(SITE)/data twisted/plugins/dropin.cache
 	find passtwist twisted tests examples benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
-# Three stamps, so that serving does not wait for what only tests need.  One
+# Four stamps, so that serving does not wait for what only tests need.  One
 # that is older than pyproject.toml is out of date: requirements may differ.
 $(BIN)/ready-to-serve: EXTRAS := examples
 $(BIN)/ready-to-bench: EXTRAS := bench
 $(BIN)/ready-to-test: EXTRAS := tls,test,lint
-$(BIN)/ready-to-serve $(BIN)/ready-to-bench $(BIN)/ready-to-test: pyproject.toml
+$(BIN)/ready-to-fuzz: EXTRAS := test,fuzz
+$(BIN)/ready-to-serve $(BIN)/ready-to-bench $(BIN)/ready-to-test $(BIN)/ready-to-fuzz: pyproject.toml
 	@test -n '$(PYTHON)' || { \
 		echo 'passtwist needs Python 3.11 or newer, and none was found.' ; \
 		echo 'Debian 12 and newer: apt-get install python3 python3-venv' ; \

@@ -32,6 +32,7 @@ http {{
     client_body_timeout 100ms;
     client_header_timeout 100ms;
     keepalive_timeout 100ms;
+    lingering_timeout 100ms;
     client_body_temp_path {folder}/body;
     proxy_temp_path {folder}/proxy;
     fastcgi_temp_path {folder}/fastcgi;
@@ -77,10 +78,15 @@ def nginx(request, server, tmp_path):
     command = [program, "-p", tmp_path, "-c", config, "-e", tmp_path / "errors"]
     with subprocess.Popen(command) as process:
         try:
-            wait_until((tmp_path / "http").exists, "nginx to listen")
+            wait_until(lambda: listens(tmp_path), "nginx to listen")
             yield tmp_path
         finally:
             process.terminate()
+
+
+def listens(nginx) -> bool:
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(nginx / "http")) == 0
 
 
 def carry_out(nginx, attack: Attack) -> None:
