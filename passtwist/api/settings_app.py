@@ -209,8 +209,8 @@ class AppSettings:
     buffer_requests: bool = setting(
         Switch(),
         True,
-        "take a worker only when a request has arrived whole",
-        effective=False,
+        "take a worker only when a request has arrived whole; false: for apps that "
+        "read bodies as they come",
         live=True,
     )
     max_body: int = setting(

@@ -120,10 +120,10 @@ class BodyStream:
             data = b"".join(self._kept)
             self._forget()
             self._has_room = taker.take(data)
-        if self._kept:
-            self._source.hold_body()
-        elif self.finished:
-            taker.take_end()
+        if self.finished:
+            if not self._kept:
+                self._taker = None
+                taker.take_end()
         elif self._has_room:
             self._source.release_body()
         else:

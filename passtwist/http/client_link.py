@@ -27,15 +27,22 @@ class State(Enum):
 
     HEAD = "waiting for a request's head"
     BODY = "reading its body"
+    STREAMING = "waiting for its response, and for the rest of its body"
     ANSWERING = "waiting for its response"
     FLUSHING = "waiting until the client has taken the response"
     CLOSING = "the same, and then it ends"
-    LINGERING = "our side is closed, the client may read what we said"
     TUNNEL = "passing on bytes, as it was upgraded"
+    LINGERING = "our side is closed, the client may read what we said"
     CLOSED = "over"
 
 
-AT_A_REQUEST = (State.BODY, State.ANSWERING, State.FLUSHING, State.CLOSING)
+AT_A_REQUEST = (
+    State.BODY,
+    State.STREAMING,
+    State.ANSWERING,
+    State.FLUSHING,
+    State.CLOSING,
+)
 
 
 class ClientLink(Protocol):

@@ -16,13 +16,15 @@ from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import connectionDone
 from zope.interface import alsoProvides
 
-from passtwist.http.body import BodyReader, check_announced
-from passtwist.http.client_link import AT_A_REQUEST, ClientLink, State
+from passtwist.http.body import BodyReader, check_announced, decoder_of
+from passtwist.http.body_stream import BodyStream
+from passtwist.http.client_link import AT_A_REQUEST, State
 from passtwist.http.deadlines import NEVER
 from passtwist.http.output import Output, is_plain_socket
 from passtwist.http.reception import receive, receive_unread
 from passtwist.http.refusal import Refusal
 from passtwist.http.request import Request
+from passtwist.http.streaming_link import CONTINUE, StreamingLink
 
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
@@ -35,18 +37,15 @@ if TYPE_CHECKING:
     from passtwist.http.scanner import RequestHead
     from passtwist.http.tunnel import Tunnel
 
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-
 _HEAD = State.HEAD
 _BODY = State.BODY
 _ANSWERING = State.ANSWERING
 
 
-class Connection(ClientLink):
+class Connection(StreamingLink):
     """The protocol of one client.
 
     :ivar origin: who the client is; None before it is asked for.
-    :ivar exchange: the request that is being read or answered.
     :ivar tunnel: what it has become by an upgrade, if any.
     """
 
@@ -59,7 +58,6 @@ class Connection(ClientLink):
         self._requests = 0
         self._advancing = False
         self.origin: Origin | None = None
-        self.exchange: Exchange | None = None
         self._body: BodyReader | None = None
 
     # --- Twisted's side -----------------------------------------------------------
@@ -86,6 +84,8 @@ class Connection(ClientLink):
             self._buffer += data
             if len(self._buffer) > self._limits.read_ahead:
                 self._pause_reading()
+        elif state is State.STREAMING:
+            self._stream_body(data)
         elif state is State.TUNNEL and self.tunnel is not None:
             self.tunnel.received(data)
         else:
@@ -113,11 +113,14 @@ class Connection(ClientLink):
         return (
             self._requests < self._limits.requests_per_connection
             and self.door.keeps_alive
+            and self._stream is None
         )
 
     def exchange_ended(self, exchange: FramedResponse) -> None:
         """The response is complete as far as it will be."""
         self.exchange = None
+        if self._stream is not None:
+            self._leave_stream(exchange)
         if not exchange.keep_alive:
             self._linger = not exchange.client_closes
             self._buffer = b""
@@ -168,6 +171,9 @@ class Connection(ClientLink):
             self.deadline = NEVER
             if self.exchange is not None:
                 self.exchange.release()
+        elif self._state is State.STREAMING:
+            self._expect_body()
+            self.output_roomy()
         elif self._state is State.FLUSHING:
             self._next_request()
         elif self._state is State.CLOSING:
@@ -182,7 +188,8 @@ class Connection(ClientLink):
     def deadline_passed(self) -> None:
         """Called by the watch."""
         state = self._state
-        if state is _BODY or (state is _HEAD and self._buffer):
+        is_streaming = state is State.STREAMING and not self.output.waiting
+        if state is _BODY or (state is _HEAD and self._buffer) or is_streaming:
             self.front.counters.timed_out += 1
             self._refuse(Refusal(408, "the request took too long to arrive"))
         elif state is _HEAD or state is State.LINGERING or self._is_idle_tunnel():
@@ -241,14 +248,17 @@ class Connection(ClientLink):
         exchange, site = receive(self, head)
         if head.chunked or head.content_length:
             check_announced(head, site.max_body)
-            self._begin_body(head, site.max_body)
+            if site.buffer_requests:
+                self._begin_body(head, site.max_body)
+            else:
+                self._begin_stream(exchange, head, site.max_body)
         else:
             self._submit(exchange, b"", None, head.content_length)
         return True
 
     def _begin_body(self, head: RequestHead, max_body: int) -> None:
         if head.expects_continue and not self._buffer:
-            self.output.write(_CONTINUE)
+            self.output.write(CONTINUE)
         self._state = _BODY
         front = self.front
         self._body = BodyReader(
@@ -268,12 +278,49 @@ class Connection(ClientLink):
             self._body = None
             self._submit(exchange, memory, descriptor, body.length)
 
+    def _begin_stream(
+        self, exchange: Exchange, head: RequestHead, max_body: int
+    ) -> None:
+        decoder = decoder_of(head, max_body, self._limits)
+        stream = BodyStream(self, decoder, self._limits.body_memory)
+        data, self._buffer = self._buffer, b""
+        self._buffer = stream.feed(data)
+        if stream.finished:
+            self._submit(exchange, stream.take(), None, stream.length)
+            return
+        self._stream = stream
+        if head.expects_continue and not data:
+            # It is the app that lets it wait.
+            self._expect_body(NEVER)
+        else:
+            self._expect_body()
+        self._submit(exchange, b"", None, head.content_length, stream)
+
+    def _stream_body(self, data: bytes) -> None:
+        stream = self._stream
+        if stream is None:
+            raise AssertionError("reading a body without a request")
+        try:
+            rest = stream.feed(data)
+        except Refusal as refusal:
+            self._refuse(refusal)
+            return
+        if stream.finished:
+            self._stream = None
+            self._buffer = rest
+            self._state = _ANSWERING
+            if not self.output.waiting:
+                self.deadline = NEVER
+        else:
+            self._expect_body()
+
     def _submit(
         self,
         exchange: Exchange,
         body: bytes,
         descriptor: int | None,
         length: int | None,
+        stream: BodyStream | None = None,
     ) -> None:
         head = exchange.head
         if head is None:
@@ -288,11 +335,15 @@ class Connection(ClientLink):
             line.target,
             body,
             descriptor,
-            length or 0,
-            upgrade=head.upgrade,
+            (length or 0) if stream is None else 0,
+            stream,
+            head.upgrade,
         )
-        self._state = _ANSWERING
-        self.deadline = NEVER
+        if stream is None:
+            self._state = _ANSWERING
+            self.deadline = NEVER
+        else:
+            self._state = State.STREAMING
         self.front.submit(exchange)
 
     def _next_request(self) -> None:
@@ -318,6 +369,8 @@ class Connection(ClientLink):
         if self._body is not None:
             self._body.close()
             self._body = None
+        if self._stream is not None:
+            self._break_stream()
         self._state = _ANSWERING
         self.deadline = NEVER
         exchange.refuse(refusal)
@@ -326,6 +379,8 @@ class Connection(ClientLink):
         exchange, self.exchange = self.exchange, None
         if exchange is not None and exchange.connection is not None:
             exchange.client_left()
+        if self._stream is not None:
+            self._break_stream()
         if self._body is not None:
             self._body.close()
             self._body = None

@@ -144,7 +144,16 @@ class Exchange(FramedResponse):
     # --- the connection's side -------------------------------------------------
 
     def refuse(self, refusal: Refusal) -> None:
-        """Answer with an error; no app is concerned."""
+        """Answer with an error; no app is concerned, or no longer."""
+        session = self.session
+        if self.framing == UNSENT:
+            self._send_refusal(refusal)
+        else:
+            self.abort()
+        if session is not None:
+            session.abandon()
+
+    def _send_refusal(self, refusal: Refusal) -> None:
         if refusal.close:
             self.keep_alive = self.client_closes = False
         headers = refusal.headers

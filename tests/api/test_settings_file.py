@@ -9,6 +9,9 @@ import attrs
 import pytest
 
 from passtwist.api.settings import AppSettings, ServerSettings, load_file
+from passtwist.api.settings_declare import setting
+from passtwist.api.settings_kinds import Text
+from passtwist.api.settings_rules import warnings
 from passtwist.errors import SettingsError
 
 APP = '[[app]]\nroot = "site"\n'
@@ -280,16 +283,21 @@ def test_a_root_that_does_not_exist_keeps_nobody_from_serving(load):
     assert [app.name for app in settings.apps] == ["site", "folder"]
 
 
-def test_keys_of_later_versions_are_accepted_with_a_warning(load):
+@attrs.frozen(kw_only=True)
+class LaterSettings(AppSettings):
+    """Those of a version whose documentation is ahead of its code."""
+
+    colour: str = setting(Text(), "red", "of what is to come", effective=False)
+
+
+def test_keys_of_later_versions_are_accepted_with_a_warning():
     """They are validated, and said to have no effect."""
-    settings = load(
-        '[server]\nbody_grace = "5s"\n'
-        + APP
-        + "buffer_requests = false\nmax_requests = 9"
+    apps = (
+        LaterSettings(name="one", root="/one", colour="blue"),
+        LaterSettings(name="two", root="/two"),
     )
-    assert settings.warnings() == (
-        "[server]: body_grace: accepted, but has no effect in this version",
-        '[[app]] "site": buffer_requests: accepted, but has no effect in this version',
+    assert warnings(ServerSettings(), apps) == (
+        '[[app]] "one": colour: accepted, but has no effect in this version',
     )
 
 

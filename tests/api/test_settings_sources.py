@@ -15,7 +15,8 @@ from passtwist.api.flags import TwistedFlags, flags, settings_from_flags
 from passtwist.api.paths import admin_socket, default_runtime_dir
 from passtwist.api.settings import for_folders, settings_from_options
 from passtwist.api.settings_app import MAX_THREADS, AppSettings
-from passtwist.api.settings_declare import declarations, in_effect
+from passtwist.api.settings_declare import declarations, in_effect, setting
+from passtwist.api.settings_kinds import Text
 from passtwist.api.settings_server import ServerSettings
 from passtwist.errors import SettingsError
 from passtwist.wire.scoreboard import SLOTS
@@ -183,8 +184,13 @@ def test_without_file_and_folders_the_working_directory_is_served(
 
 def test_a_key_without_effect_keeps_its_default():
     """What a warning says has no effect has none."""
-    app = AppSettings(buffer_requests=False, threads=5)
-    assert in_effect(app, "buffer_requests") is True
+
+    @attrs.frozen(kw_only=True)
+    class LaterSettings(AppSettings):
+        colour: str = setting(Text(), "red", "of what is to come", effective=False)
+
+    app = LaterSettings(colour="blue", threads=5)
+    assert in_effect(app, "colour") == "red"
     assert in_effect(app, "threads") == 5
     with pytest.raises(KeyError):
         in_effect(app, "nothing")

@@ -94,7 +94,7 @@ def test_check_looks_into_each_app(run, tmp_path):
     (tmp_path / "good/app.py").write_text(FLASK)
     (tmp_path / "my.toml").write_text(
         '[[app]]\nroot = "gone"\nbase_uri = "/gone"\n'
-        '[[app]]\nroot = "good"\nbuffer_requests = false\n'
+        '[[app]]\nroot = "good"\n'
     )
     assert outcome(run("check", "my.toml")) == (
         1,
@@ -102,8 +102,6 @@ def test_check_looks_into_each_app(run, tmp_path):
             f"problem: app gone in {tmp_path}/gone: root does not exist; make the "
             "folder or correct root\n"
             f"app good: flask at /, entry app:app, {sys.executable}\n"
-            'warning: [[app]] "good": buffer_requests: accepted, but has no effect '
-            "in this version\n"
         ),
         "Error: 1 of 2 apps can't be started\n",
     )
