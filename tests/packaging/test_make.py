@@ -102,7 +102,7 @@ def test_without_a_goal_make_lists_what_it_can_do(checkout):
     succeeded, said = make(checkout)
     assert succeeded
     goals = [line.split()[1] for line in said.splitlines()]
-    tests = ["test", "storm", "lint", "docs-check"]
+    tests = ["test", "storm", "fuzz", "lint", "docs-check"]
     bench = ["bench", "bench-quick", "bench-peers"]
     assert goals == ["help", "serve", *tests, *bench, "clean"]
 
