@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from passtwist.api.failures import RequestFailure
 from passtwist.http.file_conditions import (
+    CONDITIONAL,
     Part,
     Validators,
     http_date,
     outcome,
     part_of,
 )
-from passtwist.http.file_session import PIECE, FileSession
+from passtwist.http.file_session import FIRST, FileSession
 from passtwist.http.refusal import Refusal
 from passtwist.http.response_head import CheckedHead
 
@@ -43,6 +44,7 @@ class FileAnswer(NamedTuple):
     :ivar lines: the other header lines, without Content-Length and Date.
     :ivar has_request_id: there is one among them.
     :ivar body: its whole content, when that is in memory already.
+    :ivar head: of a 200 with all of it, when that was made already.
     """
 
     file: OpenFile
@@ -52,6 +54,7 @@ class FileAnswer(NamedTuple):
     lines: bytes
     has_request_id: bool = False
     body: bytes | None = None
+    head: CheckedHead | None = None
 
     def close(self) -> None:
         """It is not to be sent after all."""
@@ -92,7 +95,7 @@ def send(
     file = answer.file
     part: Part | None = Part(0, file.size, True)
     validators = answer.validators
-    if validators is not None:
+    if validators is not None and not CONDITIONAL.isdisjoint(headers):
         status = outcome(headers, validators)
         if status != 200:
             answer.close()
@@ -121,14 +124,14 @@ def _send_part(
     exchange: Exchange, answer: FileAnswer, part: Part, by: ISession | None
 ) -> None:
     file, length = answer.file, part.length
-    head = _head(answer, part)
+    head = (part.whole and answer.head) or head_of(answer, part)
     if answer.body is not None:
         end = part.start + length
         exchange.send_whole(
             head, answer.body if part.whole else answer.body[part.start : end]
         )
         return
-    if exchange.head_only or head.bodiless or length <= PIECE:
+    if exchange.head_only or head.bodiless or length <= FIRST:
         try:
             body = b"" if exchange.head_only else read_part(file, part)
         except OSError as error:
@@ -163,7 +166,7 @@ def read_part(file: OpenFile, part: Part) -> bytes:
     return body
 
 
-def _head(answer: FileAnswer, part: Part) -> CheckedHead:
+def head_of(answer: FileAnswer, part: Part) -> CheckedHead:
     """Made of what was checked, or is ours: it needs no look at each byte."""
     if part.whole:
         status_line, extra = answer.status_line, b""

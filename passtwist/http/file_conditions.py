@@ -18,6 +18,15 @@ _find_tags = re.compile(rb'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"').findall
 _match_range = re.compile(rb"bytes=[ \t]*([0-9]{0,19})-([0-9]{0,19})[ \t]*").fullmatch
 
 
+# The headers that this module reads; most requests have none of them.
+CONDITIONAL = frozenset(
+    (
+        *(b"HTTP_IF_MATCH", b"HTTP_IF_NONE_MATCH", b"HTTP_IF_MODIFIED_SINCE"),
+        *(b"HTTP_IF_UNMODIFIED_SINCE", b"HTTP_IF_RANGE", b"HTTP_RANGE"),
+    )
+)
+
+
 class Validators(NamedTuple):
     """What tells one state of a file from another.
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from passtwist.http.file_answer import read_part
+from passtwist.http.file_answer import head_of, read_part
 from passtwist.http.file_conditions import Part
 from passtwist.http.file_open import NoFile
 
@@ -61,7 +61,8 @@ class HeldFiles:
             raise NoFile(f"the file can't be read: {error.strerror}", 500) from error
         finally:
             os.close(file.descriptor)
-        kept = answer._replace(body=body)
+        head = head_of(answer, Part(0, size, True))
+        kept = answer._replace(body=body, head=head)
         self._answers[path, codings] = kept
         self._room -= size + key
         return kept

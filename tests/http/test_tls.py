@@ -9,6 +9,8 @@ import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.endpoints import TCP4ClientEndpoint, wrapClientTLS
 
+from passtwist.http.config import Site
+
 x509 = pytest.importorskip("cryptography.x509", reason="needs passtwist[tls]")
 pytest.importorskip("OpenSSL", reason="needs passtwist[tls]")
 
@@ -134,3 +136,20 @@ async def turn():
     from twisted.internet import task
 
     await task.deferLater(reactor, 0)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_large_file_goes_through_the_encryption(connect, tmp_path):
+    """At the client's pace, to its end."""
+    content = bytes(range(256)) * (8 << 12)
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "big").write_bytes(content)
+    site = Site("shop", root=str(tmp_path), static=(("/s", "files"),))
+    client = await connect(site=site)
+    client.send(b"GET /s/big HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    for size in (1 << 20, 2 << 20):
+        await client.until(lambda c, size=size: len(c.data) > size)
+        client.transport.pauseProducing()
+        client.transport.resumeProducing()
+    answer = await client.until_closed()
+    assert answer.partition(b"\r\n\r\n")[2] == content
