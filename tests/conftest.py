@@ -27,8 +27,10 @@ PACKAGES = {
     "chromium": "chromium",
     "haproxy": "haproxy",
     "nginx": "nginx-light",
+    "setpriv": "util-linux",
     "slowhttptest": "slowhttptest",
     "strace": "strace",
+    "systemd-analyze": "systemd",
     "wrk": "wrk",
 }
 

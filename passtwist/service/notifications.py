@@ -40,6 +40,7 @@ class Notifications:
         self._address = ""
         self._pause = 0.0
         self._next_sign: IDelayedCall | None = None
+        self._is_heard = True
 
     def ready(self) -> None:
         """It serves, again or for the first time."""
@@ -89,6 +90,8 @@ class Notifications:
             try:
                 sender.sendto("\n".join(lines).encode("ascii"), address)
             except OSError as error:
-                self.log.warn(
-                    "systemd can't be told {line}: {error}", line=lines[0], error=error
-                )
+                if self._is_heard:
+                    self.log.warn("systemd can't be told: {error}", error=error)
+                self._is_heard = False
+            else:
+                self._is_heard = True

@@ -17,6 +17,7 @@ import pytest
 
 from passtwist.testing.server import RunningServer
 from passtwist.testing.waiting import wait_until
+from tests.integration.admin import order
 from tests.integration.sites import Site, configure
 
 pytest.importorskip("OpenSSL", reason="needs passtwist[tls]")
@@ -269,13 +270,7 @@ def test_a_reload_takes_up_a_renewed_certificate(world):
     kept = world.over_tls(connect(("127.0.0.1", world.tls)))
     world.issued = world.renew()
     assert shown() != world.issued.serial
-    with socket.socket(socket.AF_UNIX) as admin:
-        admin.connect(str(world.running.runtime_dir / "admin.sock"))
-        admin.sendall(
-            b"POST /v1/reload HTTP/1.0\r\nContent-Length: 2\r\n"
-            b"Content-Type: application/json\r\n\r\n{}"
-        )
-        assert b" 200 OK" in admin.recv(65536)
+    assert order(world.running, "reload", {})[0] == 200
     assert shown() == world.issued.serial
     assert about(ask(kept))[0] == "https"
 

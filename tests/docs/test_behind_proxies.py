@@ -1,0 +1,161 @@
+"""The pages about proxies in front: what they say is run, and does what they say."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+
+import pytest
+
+from tests.docs.proxies import NAME, Place, Proxy
+
+pytest.importorskip("OpenSSL", reason="needs passtwist[tls]")
+
+CLIENT = "127.0.0.2"
+FORGED = {
+    "X-Forwarded-For": "6.6.6.6",
+    "X-Forwarded-Proto": "http",
+    "X-Forwarded-Ssl": "off",
+    "Forwarded": "for=6.6.6.6;proto=http",
+    "Proxy": "http://6.6.6.6/",
+}
+AS_ROOT = os.geteuid() == 0
+
+
+def nginx(place):
+    """The command that runs it."""
+    folder = place.folder
+    (folder / "shop.conf").write_text(place.block("nginx"))
+    (folder / "nginx.conf").write_text(
+        f"{'user www-data;' if AS_ROOT else ''} worker_processes 1; daemon off;\n"
+        f"pid {folder}/nginx.pid; error_log {folder}/nginx.log;\n"
+        "events { worker_connections 64; }\n"
+        f"http {{ access_log off; client_body_temp_path {folder}/body;\n"
+        f"proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;\n"
+        f"scgi_temp_path {folder}/scgi; uwsgi_temp_path {folder}/uwsgi;\n"
+        f"include {folder}/shop.conf; }}\n"
+    )
+    return "nginx", "-c", f"{folder}/nginx.conf", "-e", f"{folder}/nginx.log"
+
+
+def apache(place):
+    """The command that runs it."""
+    folder = place.folder
+    modules = ("mpm_event", "authz_core", "proxy", "proxy_http", "headers", "ssl")
+    loaded = "".join(
+        f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"
+        for name in modules
+    )
+    (folder / "apache.conf").write_text(
+        f"ServerRoot {folder}\nServerName localhost\nListen 127.0.0.1:{place.port}\n"
+        f"PidFile {folder}/apache.pid\nErrorLog {folder}/apache.log\nMutex fcntl\n"
+        f"DefaultRuntimeDir {folder}\n{loaded}"
+        f"{'User www-data' if AS_ROOT else ''}\n"
+        f"{'Group www-data' if AS_ROOT else ''}\n"
+        f"{place.block('apache')}"
+    )
+    return "apache2", "-f", f"{folder}/apache.conf", "-DFOREGROUND"
+
+
+def haproxy(place):
+    """The command that runs it."""
+    file = place.folder / "haproxy.cfg"
+    file.write_text("global\n    maxconn 64\n" + place.block("haproxy"))
+    return "haproxy", "-db", "-f", str(file)
+
+
+NGINX = pytest.param(nginx, marks=pytest.mark.debian("nginx"), id="nginx")
+ALL = [
+    NGINX,
+    pytest.param(apache, marks=pytest.mark.debian("apache2"), id="apache"),
+    pytest.param(haproxy, marks=pytest.mark.debian("haproxy"), id="haproxy"),
+]
+
+
+@pytest.fixture(scope="module", params=ALL)
+def place(request):
+    """passtwist behind each of them in turn."""
+    place = Place(f"behind-{request.param.__name__}.md")
+    command = request.param(place)
+    with place.server() as server, Proxy(place.folder, place.port, *command):
+        place.running = server
+        yield place
+    place.remove()
+
+
+for_nginx = pytest.mark.parametrize("place", [NGINX], indirect=True)
+
+
+def test_the_app_and_the_log_see_the_client(place):
+    """Its address, that it came by https, the host and the path that it asked for."""
+    path = "/a%2Fb//c/%C3%A4/.?q=%20"
+    environ = place.environ(path, {"Host": NAME})
+    assert environ["REMOTE_ADDR"] == CLIENT
+    assert (environ["wsgi.url_scheme"], environ["HTTPS"]) == ("https", "on")
+    assert environ["HTTP_HOST"] == NAME
+    assert environ["PATH_INFO"] == "/a/b//c/\xc3\xa4/."
+    assert environ["REQUEST_URI"] == path
+    assert place.logged(path) == [CLIENT]
+
+
+def test_what_the_client_says_of_itself_counts_for_nothing(place):
+    """Whatever of it the proxy hands through."""
+    path = f"/forged?{len(FORGED)}"
+    environ = place.environ(path, {**FORGED, "Host": NAME})
+    assert (environ["REMOTE_ADDR"], environ["wsgi.url_scheme"]) == (CLIENT, "https")
+    assert {"HTTP_FORWARDED", "HTTP_PROXY"} & set(environ) == set()
+    assert place.logged(path) == [CLIENT]
+
+
+def test_large_uploads_arrive_byte_for_byte(place):
+    """With a length, and chunked."""
+    body = os.urandom(1 << 16) * 64
+    digest = hashlib.sha256(body).hexdigest()
+    pieces = [body[at : at + 100_000] for at in range(0, len(body), 100_000)]
+    for sent in (body, pieces):
+        status, _, answer = place.ask("/digest", {"Host": NAME}, "POST", sent)
+        assert (status, answer.decode()) == (200, digest)
+
+
+def test_connections_are_kept_and_streams_flow_at_once(place):
+    """The first event is there while the app makes the second."""
+    client = place.client()
+    for path in ("/one", "/two"):
+        client.request("GET", path)
+        assert client.getresponse().read()
+    client.request("GET", "/stream")
+    answer = client.getresponse()
+    assert answer.read1(65536) == b"data: first\n\n"
+    (place.site.root / "gate").touch()
+    assert answer.read() == b"data: second\n\n"
+    client.close()
+
+
+@for_nginx
+def test_nginx_sends_the_file_that_the_app_names(place):
+    """X-Accel-Redirect reaches a proxy that is trusted, and nobody else."""
+    status, headers, body = place.ask("/photo")
+    assert (status, body) == (200, b"a photo")
+    assert "X-Accel-Redirect" not in headers
+    direct = place.running.get("/photo", headers={"Host": NAME})
+    assert "X-Accel-Redirect" not in direct.headers
+    status, _, _ = place.ask("/protected/photo.jpg")
+    assert status == 404
+
+
+@for_nginx
+def test_nginx_sends_visitors_to_https(place):
+    client = http.client.HTTPConnection("127.0.0.1", place.plain_port, timeout=20)
+    client.request("GET", "/a?b", headers={"Host": NAME})
+    answer = client.getresponse()
+    assert (answer.status, answer.getheader("Location")) == (301, f"https://{NAME}/a?b")
+    answer.read()
+    client.close()
+
+
+@pytest.mark.root
+@for_nginx
+def test_only_the_proxy_s_group_may_connect(place):
+    found = place.socket.stat()
+    assert (found.st_mode & 0o777, found.st_gid) == (0o660, 33)
