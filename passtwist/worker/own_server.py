@@ -85,7 +85,8 @@ class OwnServer:
 
         In the main thread, between two instructions of whatever runs there: let
         it tell an event loop, and wait for nothing.  It is called at once when
-        that has happened already.
+        that has happened already.  Where nothing is to be called, the listener is
+        shut down, and `accept` raises.
         """
         self._on_stop.append(function)
         if self._is_stopping:
@@ -96,8 +97,10 @@ class OwnServer:
         if self._is_stopping:
             return
         self._is_stopping = True
-        # Who waits in accept() there sees its end.
-        _shut_down(self.listener)
+        if not self._on_stop:
+            # Who waits in accept() there sees its end.  Whoever wants to be told
+            # has an event loop, which would take that for an error.
+            _shut_down(self.listener)
         for function in self._on_stop:
             try:
                 function()
