@@ -226,7 +226,9 @@ class Assembly:
 
     @cached_property
     def logs(self) -> Logs:
-        return Logs(self.access_log, self.spawn_server.output_dropped)
+        return Logs(
+            self.access_log, self.spawn_server.output_dropped, self.driver.reopen_logs
+        )
 
     @cached_property
     def front_end(self) -> FrontEnd:

@@ -144,6 +144,13 @@ class Driver:
         healthy = check.begin(max(left, LEAST_PATIENCE))
         return healthy.addCallback(lambda _: self._connect(worker, number, running))
 
+    def reopen_logs(self) -> None:
+        """The files that workers print to were moved away."""
+        for running in self.workers.values():
+            app = self._apps.get(running.app)
+            if running.worker is not None and (app is None or app.settings.log_file):
+                running.worker.reopen_log()
+
     def _connect(
         self, worker: IWorker, number: WorkerId, running: RunningWorker
     ) -> Deferred[None]:

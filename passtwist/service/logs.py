@@ -24,15 +24,20 @@ class Logs:
     """The access log, the server's own log, and our standard streams.
 
     :param output_dropped: lines of each app's output that were not logged.
+    :param reopen_output: has workers reopen what they print to.
     """
 
     log = Logger(namespace="passtwist.service")
 
     def __init__(
-        self, access_log: IsLog, output_dropped: Callable[[], Mapping[str, int]]
+        self,
+        access_log: IsLog,
+        output_dropped: Callable[[], Mapping[str, int]],
+        reopen_output: Callable[[], None],
     ) -> None:
         self.access_log = access_log
         self._output_dropped = output_dropped
+        self._reopen_output = reopen_output
         self._server_log: ServerLog | None = None
         self._relay: StreamRelay | None = None
 
@@ -77,6 +82,7 @@ class Logs:
         if self._server_log is not None:
             self._server_log.reopen()
         self.access_log.reopen()
+        self._reopen_output()
         self.log.info("the logs are reopened")
 
     def page(self) -> dict[str, Any]:

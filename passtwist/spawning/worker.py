@@ -5,6 +5,7 @@ Runs in: the controller.
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 from zope.interface import implementer
@@ -70,6 +71,12 @@ class Worker:
         # was not ours must not be taken for one.
         if not self._child.reap():
             self._child.kill()
+
+    def reopen_log(self) -> None:
+        """See `IWorker.reopen_log`."""
+        # To another program than ours the signal may say anything.
+        if self.protocol == "session":
+            self._child.signal(signal.SIGHUP)
 
     def stacks(self) -> Deferred[str]:
         """See `IWorker.stacks`."""

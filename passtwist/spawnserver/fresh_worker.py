@@ -18,7 +18,7 @@ from passtwist.worker import signals
 from passtwist.worker.journal import Journal
 from passtwist.worker.main import leave_failed, serve, start_serving
 from passtwist.worker.own_server import run_own_server
-from passtwist.worker.process import flush_streams
+from passtwist.worker.process import flush_streams, prints_to
 from passtwist.worker.serving import Server
 from passtwist.worker.title import set_title
 
@@ -52,6 +52,7 @@ def _load(
     request: SpawnRequest, journal: Journal, descriptors: Dict[str, int], code: str
 ) -> Server:
     spec = request.app
+    prints_to(spec.log_file)
     set_title("worker", spec.name)
     enter_app(spec, journal)
     loaded: LoadedApp = load_app(spec, journal, code)

@@ -15,6 +15,7 @@ from passtwist.worker import signals
 from passtwist.worker.board import map_page
 from passtwist.worker.journal import Journal
 from passtwist.worker.leaving import leave
+from passtwist.worker.process import reopen_log
 from passtwist.worker.serving import Server
 from passtwist.worker.wsgi import Application, WsgiHalf
 
@@ -54,7 +55,7 @@ def start_serving(
         page = map_page(descriptors["scoreboard"])
         half = WsgiHalf(application, multithread=threads > 1)
         server = Server(listener, page, half, threads)
-        signals.settle_worker(server.stop)
+        signals.settle_worker(server.stop, reopen_log)
         os.register_at_fork(after_in_child=server.become_copy)
         for listener_function in lifecycle.listeners("worker_started"):
             listener_function()

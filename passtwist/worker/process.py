@@ -14,6 +14,9 @@ from passtwist.worker import lifeline
 
 STDIN, STDOUT, STDERR = 0, 1, 2
 
+# What `print_to` was told last.
+_log_file = ""
+
 
 def stand_alone(lifeline_descriptor: int, output: int) -> None:
     """New session, lifeline armed, standard streams of its own.
@@ -40,6 +43,7 @@ def print_to(log_file: str) -> None:
     a folder where others write.  What can't be opened is no reason not to serve,
     so the pipe to the server's log stays.
     """
+    prints_to(log_file)
     if not log_file:
         return
     # O_NONBLOCK: a FIFO that nobody reads must not hang us.
@@ -55,6 +59,17 @@ def print_to(log_file: str) -> None:
     os.dup2(descriptor, STDOUT)
     os.dup2(descriptor, STDERR)
     os.close(descriptor)
+
+
+def prints_to(log_file: str) -> None:
+    """Before this process's program was started, `print_to` was called with that."""
+    global _log_file
+    _log_file = log_file
+
+
+def reopen_log() -> None:
+    """The file that we print to was moved away."""
+    print_to(_log_file)
 
 
 def close_all_but(keep: Iterable[int]) -> None:

@@ -3,9 +3,9 @@
 Runs in: every process below the controller.
 
 The table: DESIGN section 2, rule 11.  Manager and spawners ignore TERM, INT
-and HUP, they end with the channel from above.  A worker has handlers that do
-nothing for INT and HUP; were they ignored, the app's own subprocesses would
-inherit that.
+and HUP, they end with the channel from above.  A worker has a handler that does
+nothing for INT, and one for HUP that opens its log anew; were they ignored, the
+app's own subprocesses would inherit that.
 """
 
 from __future__ import annotations
@@ -65,7 +65,9 @@ def show_stacks_on(descriptor: int) -> None:
             pass  # the app has closed it
 
 
-def settle_worker(on_term: Callable[[], None]) -> None:
+def settle_worker(
+    on_term: Callable[[], None], on_hang_up: Callable[[], None] = lambda: None
+) -> None:
     """The dispositions of a worker that serves.
 
     In a process that the app forks off it they are the default ones: with the
@@ -73,6 +75,7 @@ def settle_worker(on_term: Callable[[], None]) -> None:
 
     :param on_term: called in the main thread, between two instructions of
         whatever runs there; must not wait for anything.
+    :param on_hang_up: the same.
     """
     worker = os.getpid()
 
@@ -82,6 +85,8 @@ def settle_worker(on_term: Callable[[], None]) -> None:
             os.kill(os.getpid(), number)
         elif number == signal.SIGTERM:
             on_term()
+        elif number == signal.SIGHUP:
+            on_hang_up()
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         _signal.signal(number, handle)

@@ -59,11 +59,25 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def rotated(folder):
     """A server with both logs in files, and the access log's lines as JSON."""
-    site = Site(folder, "talk")
-    site.write("passenger_wsgi.py", TALKATIVE)
+    sites = [
+        Site(folder, name, base_uri=f"/{name}", **keys)
+        for name, keys in (
+            ("talk", {}),
+            ("forked", {"log_file": str(folder / "forked.log")}),
+            (
+                "fresh",
+                {
+                    "log_file": str(folder / "fresh.log"),
+                    "spawn_method": "conservative",
+                },
+            ),
+        )
+    ]
+    for site in sites:
+        site.write("passenger_wsgi.py", TALKATIVE)
     log, access = folder / "server.log", folder / "access.log"
     keys = {"access_log": str(access), "access_log_format": "json"}
-    file = configure(folder, site, **keys)
+    file = configure(folder, *sites, **keys)
     server = RunningServer(f"--config={file}", before=[f"--logfile={log}"])
     server.log_file = log
     with server:
@@ -79,17 +93,17 @@ def test_logs_are_opened_anew_by_usr1(rotated, folder):
     one of the files, with its id in all that concerns it.
     """
     log, access = folder / "server.log", folder / "access.log"
-    first = rotated.get("/one")
+    first = rotated.get("/talk/one")
     for path in (log, access):
         path.rename(f"{path}.1")
     access.touch(0o640)
     old = (folder / "server.log.1").read_text()
     rotated.process.send_signal(signal.SIGUSR1)
     rotated.wait_for_log("the logs are reopened")
-    second = rotated.get("/broken")
+    second = rotated.get("/talk/broken")
     wait_until(lambda: entries(access), "the second request in the new file")
     (before,), (after,) = entries(folder / "access.log.1"), entries(access)
-    assert (before["target"], after["target"]) == ("/one", "/broken")
+    assert (before["target"], after["target"]) == ("/talk/one", "/talk/broken")
     ids = [answer.headers["X-Request-Id"] for answer in (first, second)]
     assert [before["request_id"], after["request_id"]] == ids
     rotated.wait_for_log(f"GET '/broken' failed (request {ids[1]}): Traceback")
@@ -100,6 +114,19 @@ def test_logs_are_opened_anew_by_usr1(rotated, folder):
         "output_dropped": {},
     }
     check_facts(before, rotated)
+
+
+@pytest.mark.parametrize("name", ["forked", "fresh"])
+def test_workers_open_their_log_file_anew(rotated, folder, name):
+    """However they came to be."""
+    log = folder / f"{name}.log"
+    assert rotated.get(f"/{name}/broken").status == 500
+    assert "ValueError: broken" in log.read_text()
+    log.rename(f"{log}.1")
+    rotated.process.send_signal(signal.SIGUSR1)
+    wait_until(log.exists, "the worker to open its log")
+    assert rotated.get(f"/{name}/broken").status == 500
+    assert "ValueError: broken" in log.read_text()
 
 
 ROTATION = re.compile(r"```\n(/var/log/passtwist/access\.log .*?)```", re.DOTALL)
@@ -120,12 +147,12 @@ def test_logrotate_rotates_them_as_documented(rotated, folder):
         assert shown in text
         text = text.replace(shown, real)
     (folder / "rotation").write_text(text)
-    first = rotated.get("/one").headers["X-Request-Id"]
+    first = rotated.get("/talk/one").headers["X-Request-Id"]
     state = f"--state={folder}/state"
     command = ["logrotate", "--force", state, str(folder / "rotation")]
     subprocess.run(command, check=True, capture_output=True, timeout=20)
     rotated.wait_for_log("the logs are reopened")
-    second = rotated.get("/two").headers["X-Request-Id"]
+    second = rotated.get("/talk/two").headers["X-Request-Id"]
     access = folder / "access.log"
     wait_until(lambda: entries(access), "the second request in the new file")
     files = (folder / "access.log.1", access)
@@ -146,10 +173,10 @@ def check_facts(entry, server):
 
 def test_a_flood_of_output_stops_nobody(rotated):
     """Other requests are answered; how much was thrown away is told and counted."""
-    assert rotated.get("/flood").status == 200
+    assert rotated.get("/talk/flood").status == 200
     found = rotated.wait_for_log("were not logged; with its own log_file")
     for _ in range(20):
-        assert rotated.get("/").text == "ok"
+        assert rotated.get("/forked/").text == "ok"
     told = re.search(r"app talk prints more than 500 lines a second: (\d+) were", found)
     dropped = rotated.status()["logs"]["output_dropped"]["talk"]
     assert dropped >= int(told[1]) > 0

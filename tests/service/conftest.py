@@ -124,6 +124,9 @@ class PlayedWorker:
     def kill(self):
         self.asked.append("kill")
 
+    def reopen_log(self):
+        self.asked.append("reopen_log")
+
     def stacks(self):
         self.asked.append("stacks")
         self._stacks.append(Deferred())
