@@ -17,7 +17,7 @@ from passtwist.http.file_conditions import (
     outcome,
     part_of,
 )
-from passtwist.http.file_session import FIRST, FileSession
+from passtwist.http.file_session import PIECE, FileSession
 from passtwist.http.refusal import Refusal
 from passtwist.http.response_head import CheckedHead
 
@@ -131,7 +131,7 @@ def _send_part(
             head, answer.body if part.whole else answer.body[part.start : end]
         )
         return
-    if exchange.head_only or head.bodiless or length <= FIRST:
+    if exchange.head_only or head.bodiless or length <= PIECE:
         try:
             body = b"" if exchange.head_only else read_part(file, part)
         except OSError as error:

@@ -23,11 +23,9 @@ if TYPE_CHECKING:
 
     from passtwist.http.exchange import Exchange
 
-# The first piece, the next one for a client that has to be waited for (what it does
-# not take at once waits in memory), and the largest for one that keeps up.
-FIRST = 64 * 1024
-_SMALL = 32 * 1024
-_LARGE = 256 * 1024
+# What a client does not take of it waits in memory, and there may be thousands of
+# clients; larger pieces are hardly faster.
+PIECE = 64 * 1024
 # So much in one turn of the reactor; then it is somebody else's.
 _TURN = 1 << 20
 
@@ -47,7 +45,6 @@ class FileSession:
         "_left",
         "_offset",
         "_paused",
-        "_piece",
         "attempts",
         "queued_at",
         "spawn_method",
@@ -73,7 +70,6 @@ class FileSession:
         self._offset = start
         self._left = length
         self._paused = False
-        self._piece = FIRST
         self._later: IDelayedCall | None = None
         self.worker_pid = self.worker = self.attempts = 0
         self.spawn_method = ""
@@ -116,7 +112,7 @@ class FileSession:
             if turn <= 0:
                 self._later = exchange.front.clock.callLater(0, self.run)
                 return
-            piece = self._read(min(self._piece, self._left, turn))
+            piece = self._read(min(PIECE, self._left, turn))
             if piece is None:
                 return
             turn -= len(piece)
@@ -127,10 +123,7 @@ class FileSession:
                 return
             exchange.write(piece)
             if connection.output.waiting:
-                self._piece = _SMALL
                 exchange.hold()
-            else:
-                self._piece = min(2 * self._piece, _LARGE)
 
     def _read(self, size: int) -> bytes | None:
         reason = "the file became shorter while it was sent"
