@@ -43,15 +43,15 @@ class Origin:
         :param host: Twisted's address of our end.
         """
         self.scheme = b"https" if secure else b"http"
-        name, port = b"localhost", _PORTS[self.scheme]
+        name, port = b"localhost", b""
         if isinstance(host, IPv4Address | IPv6Address):
-            name, port = host.host.encode("ascii"), b"%d" % host.port
+            name, port = _written(host.host), b"%d" % host.port
         self._server = (name, port)
         address: str | None = None
         self._peer: tuple[bytes, bytes] = (b"", b"")
         if isinstance(peer, IPv4Address | IPv6Address):
             address = peer.host
-            self._peer = (address.encode("ascii"), b"%d" % peer.port)
+            self._peer = (_written(address), b"%d" % peer.port)
         self.remote = self._peer[0]
         self.trusted = trust.trusts(address)
         self.pairs = self.pairs_for(None, None)
@@ -69,7 +69,7 @@ class Origin:
             *(b"GATEWAY_INTERFACE", b"CGI/1.1"),
             *(b"SERVER_SOFTWARE", b"passtwist"),
             *(b"SERVER_NAME", self._server[0]),
-            *(b"SERVER_PORT", self._server[1]),
+            *(b"SERVER_PORT", self._server[1] or _PORTS[scheme]),
             *(b"REMOTE_ADDR", address),
             *(b"REMOTE_PORT", port),
             *(b"wsgi.url_scheme", scheme),
@@ -77,6 +77,13 @@ class Origin:
         if scheme == b"https":
             pairs += (b"HTTPS", b"on")
         return pairs
+
+
+def _written(address: str) -> bytes:
+    """An address of IPv4 as such, also where an endpoint takes both."""
+    if "." in address:
+        address = address.removeprefix("::ffff:")
+    return address.encode("ascii")
 
 
 def request_pairs(

@@ -33,6 +33,10 @@ _MAX_REQUEST_ID = 128
 _REQUEST_ID_BYTES = (
     b"-_.=+/:0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 )
+# To read an address takes longer than all else that is done to a request's head,
+# and a client that comes again is told in the same words: so many are remembered.
+_CACHED = 1024
+_CACHED_LENGTH = 512
 _FORWARDED_KEY = b"HTTP_FORWARDED"
 _REQUEST_ID_KEY = b"HTTP_X_REQUEST_ID"
 
@@ -53,6 +57,7 @@ class Trust:
         ]
         self._hops = max(hops, 1)
         self._standard = headers == FORWARDED
+        self._known: dict[tuple[bytes, ...], Forwarded] = {}
 
     def trusts(self, address: str | None) -> bool:
         """Is the peer a trusted proxy?
@@ -75,28 +80,41 @@ class Trust:
         :raises Refusal: 400 when it contradicts itself about the scheme, or when
             Forwarded, where it counts, is malformed.
         """
+        request_id = None
+        if _REQUEST_ID_KEY in forwarding:
+            forwarding, request_id = _without_request_id(forwarding)
+        key = tuple(forwarding)
+        found = self._known.get(key)
+        if found is None:
+            found = self._read(forwarding)
+            if sum(map(len, key)) <= _CACHED_LENGTH:
+                if len(self._known) >= _CACHED:
+                    self._known.clear()
+                self._known[key] = found
+        if request_id is None:
+            return found
+        return Forwarded(found.pairs, found.client, found.scheme, request_id)
+
+    def _read(self, forwarding: list[bytes]) -> Forwarded:
         pairs = join_repeated(forwarding)
         said = dict(zip(pairs[::2], pairs[1::2], strict=True))
-        request_id = _request_id(said.pop(_REQUEST_ID_KEY, b""))
         standard = said.pop(_FORWARDED_KEY, b"")
         if self._standard:
-            return self._by_standard(standard, request_id)
+            return self._by_standard(standard)
         return Forwarded(
             [item for pair in said.items() for item in pair],
             _client(self._nearest(_entries(said.get(b"HTTP_X_FORWARDED_FOR", b"")))),
             self._scheme(said),
-            request_id,
         )
 
-    def _by_standard(self, value: bytes, request_id: bytes | None) -> Forwarded:
+    def _by_standard(self, value: bytes) -> Forwarded:
         if not value:
-            return Forwarded([], None, None, request_id)
+            return Forwarded([], None, None)
         said: dict[bytes, bytes] = self._nearest(parse_forwarded(value) or [{}])
         return Forwarded(
             [_FORWARDED_KEY, value],
             _client(said.get(b"for", b"")),
             _known_scheme(said.get(b"proto", b"").lower()),
-            request_id,
         )
 
     def _scheme(self, said: dict[bytes, bytes]) -> bytes | None:
@@ -129,7 +147,7 @@ class Forwarded:
         pairs: list[bytes],
         client: bytes | None,
         scheme: bytes | None,
-        request_id: bytes | None,
+        request_id: bytes | None = None,
     ) -> None:
         self.pairs = pairs
         self.client = client
@@ -162,6 +180,18 @@ def _parse_address(text: str) -> IPv4Address | IPv6Address:
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         return address.ipv4_mapped
     return address
+
+
+def _without_request_id(forwarding: list[bytes]) -> tuple[list[bytes], bytes | None]:
+    """The other pairs, and the id if it is one."""
+    others: list[bytes] = []
+    found: list[bytes] = []
+    for key, value in zip(forwarding[::2], forwarding[1::2], strict=True):
+        if key == _REQUEST_ID_KEY:
+            found.append(value)
+        else:
+            others += (key, value)
+    return others, _request_id(b",".join(found))
 
 
 def _request_id(value: bytes) -> bytes | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from twisted.internet.address import IPv4Address, UNIXAddress
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 
 from passtwist.http.config import FrontEndConfig
 from passtwist.http.refusal import Refusal
@@ -62,6 +62,25 @@ def test_the_client_is_so_many_hops_away(hops, value, client):
     """What stands further left was written by the client itself."""
     pairs = [b"HTTP_X_FORWARDED_FOR", value]
     assert Trust((), hops).forwarded(pairs).client == client
+
+
+def test_what_was_read_once_is_remembered_without_the_request_s_id():
+    """Each request has its own; and there is an end to what is remembered."""
+    trust = Trust(())
+    ids = []
+    for number in range(3000):
+        pairs = [
+            *(b"HTTP_X_FORWARDED_FOR", b"10.0.%d.1" % (number % 250)),
+            *(b"HTTP_X_REQUEST_ID", b"%d" % number),
+            *(b"HTTP_X_FORWARDED_HOST", b"%d" % (number % 2000)),
+        ]
+        found = trust.forwarded(pairs)
+        assert found.client == b"10.0.%d.1" % (number % 250)
+        assert b"HTTP_X_REQUEST_ID" not in found.pairs
+        ids.append(found.request_id)
+    assert ids == [b"%d" % number for number in range(3000)]
+    assert len(trust._known) <= 1024
+    assert trust.forwarded(pairs[:2] + pairs[4:]).request_id is None
 
 
 def test_several_lines_are_one_list():
@@ -219,6 +238,28 @@ def test_a_proxy_on_a_unix_socket_is_trusted_by_name(bench):
     bench.connect(UNIXAddress(None)).send(b"GET / HTTP/1.0\r\n\r\n")
     environ = bench.pool.last.environ
     assert (environ["REMOTE_ADDR"], environ["REMOTE_PORT"]) == ("", "")
+
+
+@pytest.mark.parametrize(("scheme", "port"), [(b"http", "80"), (b"https", "443")])
+def test_where_there_is_no_port_that_of_the_scheme_is_told(bench, scheme, port):
+    """On a Unix socket, with what a proxy says of it."""
+    bench.answers()
+    bench.configure(config=FrontEndConfig(trusted_proxies=("unix",)))
+    client = bench.connect(UNIXAddress(None))
+    client.transport.hostAddr = UNIXAddress(None)
+    client.send(b"GET / HTTP/1.0\r\nX-Forwarded-Proto: %b\r\n\r\n" % scheme)
+    assert bench.pool.last.environ["SERVER_PORT"] == port
+
+
+def test_a_client_of_ipv4_is_one_where_both_are_listened_for(bench):
+    bench.answers()
+    bench.configure(config=FrontEndConfig(trusted_proxies=("10.0.0.0/8",)))
+    bench.connect(IPv6Address("TCP", "::ffff:10.0.0.9", 5)).send(SPOKEN)
+    assert bench.pool.last.environ["REMOTE_ADDR"] == "203.0.113.9"
+    bench.connect(IPv6Address("TCP", "::ffff:192.0.2.7", 5)).send(SPOKEN)
+    assert bench.pool.last.environ["REMOTE_ADDR"] == "192.0.2.7"
+    bench.connect(IPv6Address("TCP", "2001:db8::1", 5)).send(SPOKEN)
+    assert bench.pool.last.environ["REMOTE_ADDR"] == "2001:db8::1"
 
 
 def test_two_schemes_are_400_and_the_app_is_not_asked(bench):
