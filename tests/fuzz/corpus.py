@@ -57,6 +57,23 @@ PROXY = [
     _V2 + b"\x21\x31\0\xd8" + bytes(216),
 ]
 
+OF_WORKERS = [
+    b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhelloHTTP/1.1 200 OK\r\n\r\n",
+    b"HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n1;a=b\r\nx\r\n0\r\nX: y\r\n\r\n",
+    b"HTTP/1.0 200 OK\r\nConnection: close, x\r\n\r\nuntil the end",
+    b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 204 None\r\n\r\n",
+    b"hHTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\nETag: x\r\n\r\n",
+    b"uHTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n\0",
+]
+FILES = [
+    b"a/b.c|bytes=0-4",
+    b".well-known/x|bytes=-5",
+    b'W/"a", "b"|bytes=5-',
+    b"*|Sun, 06 Nov 1994 08:49:37 GMT",
+    b"Sunday, 06-Nov-94 08:49:37 GMT|br;q=0.5, gzip, *;q=0",
+    b"a/../b|Sun Nov  6 08:49:37 1994",
+]
+
 
 def seeds(target: str) -> Iterator[bytes]:
     """Inputs that somebody wrote, each with a first byte that splits it."""
@@ -64,7 +81,7 @@ def seeds(target: str) -> Iterator[bytes]:
 
 
 def _texts(target: str) -> Iterable[bytes]:
-    if target in ("scanner", "connection"):
+    if target in ("scanner", "connection", "worker_request"):
         return [case.sent for case in CASES] + [
             one.sent for one in (*ATTACKS, *CONTROLS)
         ]
@@ -80,6 +97,10 @@ def _texts(target: str) -> Iterable[bytes]:
         return FORWARDED
     if target == "proxy_header":
         return PROXY
+    if target == "worker_response":
+        return OF_WORKERS
+    if target == "files":
+        return FILES
     if target == "journey":
         return [encode_step("worker", 1, "load_app", "done", 1.5)]
     start = encode_request_start(7, [b"REQUEST_METHOD", b"GET", b"A", b""])

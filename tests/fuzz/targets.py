@@ -12,9 +12,14 @@ from contextlib import suppress
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
+import h11
+
 from passtwist.errors import BadFrame, FrameTooLarge, PasstwistError
+from passtwist.http.accepted_codings import codings_for
 from passtwist.http.chunked import ChunkedDecoder
 from passtwist.http.config import HttpLimits
+from passtwist.http.file_conditions import Validators, outcome, part_of
+from passtwist.http.file_paths import names_below, names_of
 from passtwist.http.refusal import Refusal
 from passtwist.http.response_head import BadResponseHead, check_head, check_interim
 from passtwist.http.scanner import HeadScanner
@@ -22,6 +27,8 @@ from passtwist.http.trust import FORWARDED, X_FORWARDED, Trust
 from passtwist.service.proxy_header import BadProxyHeader, ProxyHeader, read_header
 from passtwist.wire.control import MessageReader
 from passtwist.wire.frames import MAX_SESSION_PAYLOAD, FrameReader
+from passtwist.wire.http_requests import encode_request_head
+from passtwist.wire.http_responses import BODY, END, UPGRADE, ResponseReader
 from passtwist.wire.journey import decode_record, encode_record
 from passtwist.wire.session import (
     decode_body_file,
@@ -239,6 +246,106 @@ def proxy_header(data: bytes) -> None:
                 assert 0 <= address.port <= 65535
 
 
+def worker_request(data: bytes) -> None:
+    """What a worker that speaks HTTP is sent is one request, and the client's."""
+    _reader.read(data[1:])
+    for session in _reader.pool.sessions:
+        request, environ = session.request, session.environ
+        head = encode_request_head(request.pairs, len(request.body))
+        end = h11.Connection(h11.SERVER)
+        end.receive_data(head + request.body + MARKER)
+        read = end.next_event()
+        assert isinstance(read, h11.Request)
+        assert read.method == request.method
+        assert read.target == environ["REQUEST_URI"].encode("latin-1")
+        body = b""
+        while isinstance(event := end.next_event(), h11.Data):
+            body += event.data
+        assert isinstance(event, h11.EndOfMessage)
+        assert (body, end.trailing_data[0]) == (request.body, MARKER)
+
+
+def worker_response(data: bytes) -> None:
+    """What such a worker answers ends where h11 sees the end."""
+    text, first, second = halves(data)
+    head_only = text[:1] == b"h"
+    upgrade = b"websocket" if text[:1] == b"u" else b""
+    if head_only or upgrade:
+        text, first = text[1:], first[1:]
+        second = text[len(first) :]
+
+    def outcome(*pieces: bytes) -> object:
+        reader = ResponseReader(head_only, upgrade)
+        heads, body, rest, over = [], b"", b"", False
+        try:
+            for piece in pieces:
+                if over:
+                    rest += piece
+                    continue
+                for kind, payload in reader.feed(piece):
+                    if kind == BODY:
+                        body += payload
+                    elif kind == END:
+                        over = True
+                    else:
+                        heads.append((kind, payload))
+                        over = over or kind == UPGRADE
+        except BadFrame:
+            return BadFrame
+        if over:
+            return heads, body, reader.rest + rest, reader.is_reusable
+        return heads, body
+
+    whole = outcome(text)
+    assert outcome(first, second) == whole
+    if isinstance(whole, tuple) and len(whole) == 4 and not upgrade:
+        heads, body, rest, _ = whole
+        client = h11.Connection(h11.CLIENT)
+        method = "HEAD" if head_only else "GET"
+        client.send(h11.Request(method=method, target="/", headers=[("Host", "a")]))
+        client.send(h11.EndOfMessage())
+        client.receive_data(text)
+        try:
+            theirs = b""
+            while not isinstance(event := client.next_event(), h11.EndOfMessage):
+                if not isinstance(event, h11.Data | h11.Response):
+                    assert isinstance(event, h11.InformationalResponse)
+                theirs += event.data if isinstance(event, h11.Data) else b""
+        except h11.RemoteProtocolError:
+            return  # it refuses more, such as a trailer of Content-Length
+        assert (theirs, client.trailing_data[0]) == (body, rest)
+        assert heads
+
+
+def files(data: bytes) -> None:
+    """Paths lead down only, parts lie within the file, and nothing raises."""
+    path, _, value = data[1:].partition(b"|")
+    for names in (names_of(b"/" + path), names_below(path)):
+        for name in names or ():
+            assert name not in (b".", b"..")
+            assert not {0, *b"/"} & set(name)
+        assert names is None or b"" not in names[:-1]
+    assert names_of(b"/" + path) in (None, path.split(b"/"))
+    headers = {
+        b"HTTP_RANGE": value,
+        b"HTTP_IF_NONE_MATCH": path,
+        b"HTTP_IF_MATCH": value,
+        b"HTTP_IF_RANGE": path,
+        b"HTTP_IF_MODIFIED_SINCE": value,
+        b"HTTP_IF_UNMODIFIED_SINCE": path,
+    }
+    validators = Validators(b'"a"', b"Sun, 06 Nov 1994 08:49:37 GMT")
+    for name in headers:
+        assert outcome({name: headers[name]}, validators) in (200, 304, 412)
+    assert outcome(headers, validators) in (200, 304, 412)
+    for size in (0, 1, 10, 1 << 40):
+        part = part_of({b"HTTP_RANGE": value}, validators, size)
+        if part is not None:
+            assert 0 <= part.start <= part.start + part.length <= size
+            assert part.whole or part.length
+    codings_for(value)
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     target.__name__: target
     for target in (
@@ -250,5 +357,8 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         journey,
         trust,
         proxy_header,
+        worker_request,
+        worker_response,
+        files,
     )
 }
