@@ -25,6 +25,7 @@ def check(file: str) -> None:
     try:
         settings = load_file(file)
         registry = Registry.load(settings.server.plugin_files)
+        registry.error_page(settings.server.error_pages)
     except (SettingsError, PluginError) as error:
         raise failure(error) from None
     problems = _report(settings, registry)

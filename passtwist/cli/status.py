@@ -45,6 +45,8 @@ def show(answer: Json) -> None:
         click.echo("draining: clients are sent away")
     if answer.get("last_reload_error"):
         click.echo(f"last failed reload: {one_line(answer['last_reload_error'])}")
+    if lost := lost_lines(answer.get("logs", {})):
+        click.echo(f"lines that are in no log: {lost}")
     for app in answer["apps"]:
         click.echo()
         show_app(app)
@@ -52,6 +54,16 @@ def show(answer: Json) -> None:
         names = sorted({worker["app"] for worker in answer["leaving"]})
         click.echo(f"\nworkers of removed apps: {', '.join(names)}")
         show_workers(answer["leaving"])
+
+
+def lost_lines(logs: Json) -> str:
+    """Which logs did not take lines, and how many; "" when all did."""
+    counts = {
+        "access log": logs.get("access_log_dropped", 0),
+        "server's log": logs.get("server_log_dropped", 0),
+        **{f"output of {app}": n for app, n in logs.get("output_dropped", {}).items()},
+    }
+    return ", ".join(f"{name} {count}" for name, count in counts.items() if count)
 
 
 def show_app(app: Json) -> None:

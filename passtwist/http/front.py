@@ -219,7 +219,11 @@ class FrontEnd(Factory):
             # The app went away since the request's head was read.
             exchange.fail(RequestFailure(503, "the app is not there any more", 1))
         except Exception:  # noqa: BLE001 - answered and logged: a plugin's pool may fail
-            _log.failure("the pool can't take a request of {app}", app=exchange.app)
+            _log.failure(
+                "the pool can't take request {request_id} of {app}",
+                request_id=exchange.request_id.decode("latin-1"),
+                app=exchange.app,
+            )
             exchange.fail(RequestFailure(500, "the pool failed"))
         else:
             exchange.session_began(session)

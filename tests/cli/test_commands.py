@@ -93,8 +93,7 @@ def test_check_looks_into_each_app(run, tmp_path):
     (tmp_path / "good").mkdir()
     (tmp_path / "good/app.py").write_text(FLASK)
     (tmp_path / "my.toml").write_text(
-        '[[app]]\nroot = "gone"\nbase_uri = "/gone"\n'
-        '[[app]]\nroot = "good"\n'
+        '[[app]]\nroot = "gone"\nbase_uri = "/gone"\n[[app]]\nroot = "good"\n'
     )
     assert outcome(run("check", "my.toml")) == (
         1,
@@ -135,6 +134,16 @@ def test_check_names_a_broken_plugin(run, tmp_path):
             "ZeroDivisionError: division by zero\n"
         ),
     )
+
+
+def test_check_looks_for_the_error_pages(run, tmp_path):
+    """As the server would."""
+    (tmp_path / "passtwist.toml").write_text(
+        '[server]\nerror_pages = "errors"\n[[app]]\nroot = "."\n'
+    )
+    status, out, error = outcome(run("check"))
+    assert (status, out) == (1, "")
+    assert f"error_pages: {tmp_path}/errors: No such file or directory; " in error
 
 
 # --- explain -------------------------------------------------------------------
@@ -308,6 +317,11 @@ STATUS = {
     "uptime_s": 7384.0,
     "pool": {"max_pool_size": 6, "capacity_used": 2, "busy": 1, "queue": 3},
     "spawn_server": {"pid": 4712, "spawners": []},
+    "logs": {
+        "access_log_dropped": 3,
+        "server_log_dropped": 0,
+        "output_dropped": {"shop": 20417},
+    },
     "apps": [
         {
             "name": "shop",
@@ -419,6 +433,7 @@ def test_status_for_people(run, tmp_path):
             "passtwist 1.2, pid 4711, up 2 h 3 min; workers 2 of 6, busy 1, waiting "
             "requests 3"
         ),
+        "lines that are in no log: access log 3, output of shop 20417",
         "",
         "shop: ready, django, conservative, waiting 3, /srv/[red]shop",
         "not smart, as a fork would not be safe: a thread",

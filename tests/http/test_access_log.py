@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from passtwist.api.log_target import KEPT
+from passtwist.errors import StartupError
 from passtwist.http.access_log import AccessLog
 from passtwist.http.log_format import Entry, as_json, combined
 
@@ -237,6 +238,37 @@ def test_a_pipe_whose_reader_left_stops_nobody(tmp_path):
     log.flush()
     log.close()
     assert not log.enabled
+
+
+def test_a_pipe_that_has_no_reader_is_an_error_at_the_start(tmp_path):
+    """One that names it, not a server that waits for a reader."""
+    path = str(tmp_path / "fifo")
+    os.mkfifo(path)
+    with pytest.raises(StartupError) as raised:
+        AccessLog(path).open()
+    assert str(raised.value) == (
+        f"access_log {path}: No such device or address; set access_log to a file that "
+        "can be written"
+    )
+
+
+def test_what_a_pipe_takes_ends_with_a_line(tmp_path):
+    """Others may write to the same pipe meanwhile."""
+    path = str(tmp_path / "fifo")
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    log = AccessLog(path)
+    log.open()
+    for _ in range(2000):
+        log.record(ENTRY)
+    log.flush()
+    data = b""
+    while select.select([reader], [], [], 0)[0]:
+        data += os.read(reader, 1 << 20)
+    log.close()
+    os.close(reader)
+    assert len(data) < 2000 * len(LINE)
+    assert set(data.splitlines(keepends=True)) == {LINE}
 
 
 def test_off_records_nothing(bench):
