@@ -45,6 +45,8 @@ def receive(connection: Connection, head: RequestHead) -> tuple[Exchange, Site]:
     exchange.app, exchange.environment = site.app, site.environment
     exchange.files = route.files
     exchange.pairs = request_pairs(head, route.script_name, request_id, pairs)
+    if route.files is not None:
+        route.files.check(head)
     if head.upgrade:
         check_wish(connection, exchange)
     return exchange, site

@@ -28,6 +28,7 @@ from passtwist.http.refusal import Refusal
 if TYPE_CHECKING:
     from passtwist.http.config import Site
     from passtwist.http.exchange import Exchange
+    from passtwist.http.scanner import RequestHead
 
 _OK = b"200 OK\r\n"
 _ACCEPT = b"HTTP_ACCEPT_ENCODING"
@@ -78,6 +79,17 @@ class SiteFiles:
             self._public_is_there = os.path.isdir(prefix)
         return bool(self._public_is_there or self._maps or self.sendfile or self.accel)
 
+    def check(self, head: RequestHead) -> None:
+        """Look at a request before its body is read.
+
+        :raises Refusal: it wants more than to read a file.
+        """
+        if head.line.method not in _METHODS:
+            path = head.line.path[self._cut :]
+            if any(path.startswith(prefix) for prefix, _ in self._maps):
+                has_body = head.chunked or bool(head.content_length)
+                raise Refusal(405, "a file can only be read", has_body, _ALLOW)
+
     def answer(self, exchange: Exchange) -> bool:
         """Answer a request if it is for a file.
 
@@ -87,19 +99,15 @@ class SiteFiles:
         if head is None:
             return False
         path = head.line.path[self._cut :]
-        is_reading = head.line.method in _METHODS
-        if is_reading and self._held and self._again(exchange, path):
+        if head.line.method not in _METHODS:
+            return False
+        if self._held and self._again(exchange, path):
             return True
         for prefix, folder in self._maps:
             if path.startswith(prefix):
-                if is_reading:
-                    self._serve(exchange, folder, path, len(prefix) - 1)
-                else:
-                    self._refuse(exchange, 405, "a file can only be read", _ALLOW)
+                self._serve(exchange, folder, path, len(prefix) - 1)
                 return True
-        if self._public_is_there and is_reading:
-            return self._serve_public(exchange, path)
-        return False
+        return self._public_is_there and self._serve_public(exchange, path)
 
     def _again(self, exchange: Exchange, path: bytes) -> bool:
         """Send what was sent a moment ago."""
@@ -188,13 +196,8 @@ class SiteFiles:
             exchange.front.failure_log.report(
                 exchange.app, exchange.request_id, no_file.status, reason
             )
-        self._refuse(exchange, no_file.status, reason)
-
-    def _refuse(
-        self, exchange: Exchange, status: int, reason: str, headers: bytes = b""
-    ) -> None:
         exchange.front.counters.refused += 1
-        exchange.refuse(Refusal(status, reason, False, headers))
+        exchange.refuse(Refusal(no_file.status, reason, False))
 
 
 def _maps(root: str, table: tuple[tuple[str, str], ...]) -> list[tuple[bytes, Folder]]:
