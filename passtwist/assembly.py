@@ -266,7 +266,7 @@ class Assembly:
 
     @cached_property
     def server_orders(self) -> ServerOrders:
-        return ServerOrders(self.draining, self.reload)
+        return ServerOrders(self.draining, self.reload, self.front_end)
 
     @cached_property
     def status(self) -> Status:
@@ -348,9 +348,13 @@ def _front_end_config(
     limits = HttpLimits(
         header_deadline=server.header_deadline,
         body_read_timeout=server.body_read_timeout,
+        body_grace=server.body_grace,
+        body_min_rate=server.body_min_rate,
         send_timeout=server.send_timeout,
+        send_min_rate=server.send_min_rate,
         keep_alive=server.keep_alive,
         requests_per_connection=server.requests_per_connection,
+        max_connections=server.max_connections,
         max_request_line=server.max_request_line,
         max_header_fields=server.max_header_fields,
         max_header_field=server.max_header_field,

@@ -274,29 +274,6 @@ class ISpawnServer(ISpawnToolkit):
         """Lines that apps printed too fast to be logged, by app, if any."""
 
 
-class IDoor(Interface):
-    """Where the connections of one listening port come in; their factory."""
-
-    def close() -> None:
-        """Let its connections end with the request that they are at."""
-
-
-class IFrontEnd(Interface):
-    """What accepts the clients' connections, as the service sees it."""
-
-    def open_door() -> IDoor:
-        """A factory for the connections of another listening port."""
-
-    def keep_connections(keep: bool) -> None:
-        """Whether a connection may carry another request after the one it has."""
-
-    def drain() -> Deferred[None]:
-        """Close connections as they become idle; fires when none is left."""
-
-    def abort_connections() -> int:
-        """Close every connection now; answers how many requests that cuts off."""
-
-
 class IPasstwistService(Interface):
     """The whole server as a service (also an IService)."""
 

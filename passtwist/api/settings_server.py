@@ -131,14 +131,12 @@ class ServerSettings:
         Duration(),
         "20s",
         "a body may be slower than body_min_rate for so long",
-        effective=False,
         live=True,
     )
     body_min_rate: int = setting(
         Size(),
         500,
         "bytes a second that a request's body must bring; 0 for none",
-        effective=False,
         live=True,
     )
     send_timeout: float = setting(
@@ -151,7 +149,6 @@ class ServerSettings:
         Size(),
         500,
         "bytes a second that a client must take, over send_timeout; 0 for none",
-        effective=False,
         live=True,
     )
     keep_alive: float = setting(
@@ -182,7 +179,7 @@ class ServerSettings:
         Integer(0, 1_000_000),
         0,
         "connections of clients, at most; 0: four fifths of the descriptor limit",
-        effective=False,
+        live=True,
     )
     body_memory: int = setting(
         Size(),

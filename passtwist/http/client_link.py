@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.protocol import Protocol
 
 from passtwist.http.deadlines import NEVER
+from passtwist.http.sending import Sending
 
 if TYPE_CHECKING:
     from passtwist.http.door import Door
     from passtwist.http.front import FrontEnd
     from passtwist.http.output import Output
+    from passtwist.http.pace import Pace
 
 
 class State(Enum):
@@ -50,6 +52,7 @@ class ClientLink(Protocol):
 
     :ivar door: which listening port it came in by.
     :ivar deadline: reactor seconds; see `passtwist.http.deadlines`.
+    :ivar has_ended: the client sends nothing more; reading is paused for good.
     :ivar output: what goes out to the client; from `connectionMade` on.
     """
 
@@ -63,9 +66,44 @@ class ClientLink(Protocol):
         self.deadline = NEVER
         self._limits = front.limits
         self._state = State.HEAD
+        self.has_ended = False
         self._reading_paused = False
         self._linger = False
         self._swallowed = 0
+        self._pace: Pace | None = None  # while a body is read
+        self._sending: Sending | None = None  # while something waits for the client
+
+    # --- deadlines ------------------------------------------------------------------
+
+    def postpone(self, seconds: float) -> None:
+        """See `HasDeadline.postpone`."""
+        self.deadline += seconds
+        for one in (self._pace, self._sending):
+            if one is not None:
+                one.postpone(seconds)
+
+    def output_waits(self) -> None:
+        """See `OutputOwner.output_waits`."""
+        if self._sending is None and self._state is not State.CLOSED:
+            now = self.front.watch.after(0)
+            self._sending = Sending(self.transport, self.output, self._limits, now)
+            self._set_deadline()
+
+    def _is_in_time(self, now: float) -> bool:
+        """As far as something is read or sent at all."""
+        if self._pace is None:
+            return self._sending is not None
+        return self._pace.due > now
+
+    def _set_deadline(self) -> None:
+        """That of a request that is read, or of its answer that waits."""
+        due = NEVER if self._pace is None else self._pace.due
+        if self._sending is not None:
+            now = self.front.watch.after(0)
+            due = min(due, self._sending.next_look(now))
+        self.deadline = due
+
+    # --- the end ----------------------------------------------------------------------
 
     @property
     def is_plain(self) -> bool:
@@ -86,7 +124,7 @@ class ClientLink(Protocol):
     def _close(self) -> None:
         """All is said: close our side, and if need be let the client finish."""
         self.output.detach()
-        if not (self._linger and self._plain):
+        if self.has_ended or not (self._linger and self._plain):
             self._lose()
             return
         self._state = State.LINGERING
@@ -107,6 +145,9 @@ class ClientLink(Protocol):
         if self._swallowed > self._limits.linger_bytes:
             if self._state is State.LINGERING:
                 self._lose()
+            elif self._state is State.CLOSED and not self._plain:
+                # TLS waits for the client's goodbye, which is behind all that.
+                self.abort()
             elif self._state is State.CLOSING:
                 self._pause_reading()
 
@@ -116,6 +157,6 @@ class ClientLink(Protocol):
             self.transport.pauseProducing()
 
     def _resume_reading(self) -> None:
-        if self._reading_paused:
+        if self._reading_paused and not self.has_ended:
             self._reading_paused = False
             self.transport.resumeProducing()

@@ -22,8 +22,13 @@ class HttpLimits:
     :ivar header_deadline: from accept, or from a request's first byte, until
         its head is complete; absolute, so that dripping bytes does not help.
     :ivar body_read_timeout: between two reads of a request body.
+    :ivar body_grace: how long a body may be slower than its least rate.
+    :ivar body_min_rate: bytes a second of a body; 0 for any.
     :ivar send_timeout: without the client taking a single byte.
+    :ivar send_min_rate: bytes a second that a client must take of what waits for
+        it, over `send_timeout`; 0 for any.
     :ivar keep_alive: between a response and the next request's first byte.
+    :ivar max_connections: 0 for four fifths of the descriptors.
     :ivar linger: how long a refused client may go on sending before the
         connection is closed under it.
     :ivar linger_bytes: how much of that is read and thrown away.
@@ -36,11 +41,15 @@ class HttpLimits:
 
     header_deadline: float = 30.0
     body_read_timeout: float = 60.0
+    body_grace: float = 20.0
+    body_min_rate: int = 500
     send_timeout: float = 60.0
+    send_min_rate: int = 500
     keep_alive: float = 65.0
     linger: float = 5.0
     linger_bytes: int = MIB
     requests_per_connection: int = 1000
+    max_connections: int = 0
     max_request_line: int = 8 * KIB
     max_header_fields: int = 100
     max_header_field: int = 8 * KIB

@@ -14,34 +14,41 @@ from typing import TYPE_CHECKING
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import connectionDone
-from zope.interface import alsoProvides
+from zope.interface import implementer
 
-from passtwist.http.body import BodyReader, check_announced, decoder_of
-from passtwist.http.body_stream import BodyStream
+from passtwist.http.body import check_announced
 from passtwist.http.client_link import AT_A_REQUEST, State
 from passtwist.http.deadlines import NEVER
+from passtwist.http.half_closed import probe
 from passtwist.http.output import Output, is_plain_socket
 from passtwist.http.reception import receive, receive_unread
 from passtwist.http.refusal import Refusal
 from passtwist.http.request import Request
-from passtwist.http.streaming_link import CONTINUE, StreamingLink
+from passtwist.http.streaming_link import StreamingLink
 
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
+    from passtwist.http.body_stream import BodyStream
     from passtwist.http.door import Door
     from passtwist.http.environ import Origin
     from passtwist.http.exchange import Exchange
     from passtwist.http.framed_response import FramedResponse
     from passtwist.http.front import FrontEnd
-    from passtwist.http.scanner import RequestHead
     from passtwist.http.tunnel import Tunnel
+
+# Requests that are answered at once, of one client in one turn of the reactor; then it
+# is somebody else's.
+_TURN = range(32)
+# So long a client may take to say what it wants though others wait.
+_MOMENT = 2.0  # seconds
 
 _HEAD = State.HEAD
 _BODY = State.BODY
 _ANSWERING = State.ANSWERING
 
 
+@implementer(IHalfCloseableProtocol)
 class Connection(StreamingLink):
     """The protocol of one client.
 
@@ -53,12 +60,10 @@ class Connection(StreamingLink):
 
     def __init__(self, front: FrontEnd, door: Door) -> None:
         super().__init__(front, door)
-        self._buffer = b""
         self._searched = 0
         self._requests = 0
         self._advancing = False
         self.origin: Origin | None = None
-        self._body: BodyReader | None = None
 
     # --- Twisted's side -----------------------------------------------------------
 
@@ -91,20 +96,32 @@ class Connection(StreamingLink):
         else:
             self._swallow(len(data))
 
-    def readConnectionLost(self) -> None:
-        """The client sends no more.  Asked for in a tunnel only."""
-        if self.tunnel is not None:
-            self.tunnel.client_ended()
-
-    def writeConnectionLost(self) -> None:
-        """Our own side is closed."""
-
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._state = State.CLOSED
         self.deadline = NEVER
         self._leave_exchange()
         self.output.close()
         self.front.connection_lost(self)
+
+    def readConnectionLost(self) -> None:
+        """The client sends nothing more, but it may still read."""
+        if self.tunnel is not None:
+            self.tunnel.client_ended()
+            return
+        self.has_ended = self._reading_paused = True
+        state = self._state
+        if self._pace is not None or (state is _HEAD and self._buffer):
+            self._refuse(_cut_off())
+        elif state is State.STREAMING:
+            self.abort()
+        elif state is _ANSWERING:
+            if self.exchange is not None:
+                probe(self, self.exchange)
+        elif state is _HEAD or state is State.LINGERING:
+            self._lose()
+
+    def writeConnectionLost(self) -> None:
+        """Our side is closed, as we wished."""
 
     # --- the exchange's side --------------------------------------------------------
 
@@ -122,7 +139,8 @@ class Connection(StreamingLink):
         if self._stream is not None:
             self._leave_stream(exchange)
         if not exchange.keep_alive:
-            self._linger = not exchange.client_closes
+            unread = bool(self._buffer) or self._reading_paused
+            self._linger = unread or not exchange.client_closes
             self._buffer = b""
             if self.output.waiting:
                 self._state = State.CLOSING
@@ -138,8 +156,6 @@ class Connection(StreamingLink):
         self._state = State.TUNNEL
         self.deadline = NEVER
         self.tunnel = tunnel
-        if self._plain:
-            alsoProvides(self, IHalfCloseableProtocol)
         self._resume_reading()
         said, self._buffer = self._buffer, b""
         return said
@@ -162,17 +178,15 @@ class Connection(StreamingLink):
         if self.exchange is not None:
             self.exchange.release()
 
-    def output_progressed(self) -> None:
-        if self._state is not State.CLOSED:
-            self.deadline = self.front.watch.after(self._limits.send_timeout)
-
     def output_drained(self) -> None:
+        self._sending = None
         if self._state is _ANSWERING:
-            self.deadline = NEVER
+            self._set_deadline()
             if self.exchange is not None:
                 self.exchange.release()
         elif self._state is State.STREAMING:
-            self._expect_body()
+            if not self._reading_paused:
+                self._expect_body()
             self.output_roomy()
         elif self._state is State.FLUSHING:
             self._next_request()
@@ -187,9 +201,17 @@ class Connection(StreamingLink):
 
     def deadline_passed(self) -> None:
         """Called by the watch."""
-        state = self._state
-        is_streaming = state is State.STREAMING and not self.output.waiting
-        if state is _BODY or (state is _HEAD and self._buffer) or is_streaming:
+        state, now = self._state, self.front.watch.now
+        if self._sending is not None and self._sending.is_too_slow(now):
+            self.front.counters.timed_out += 1
+            self.abort()
+        elif self._is_in_time(now):
+            self._set_deadline()
+        elif (
+            state is _BODY
+            or state is State.STREAMING
+            or (state is _HEAD and self._buffer.strip(b"\r\n"))
+        ):
             self.front.counters.timed_out += 1
             self._refuse(Refusal(408, "the request took too long to arrive"))
         elif state is _HEAD or state is State.LINGERING or self._is_idle_tunnel():
@@ -202,6 +224,21 @@ class Connection(StreamingLink):
     def has_request(self) -> bool:
         """Is there a request whose response the client has not taken whole?"""
         return self._state in AT_A_REQUEST
+
+    def idleness(self) -> tuple[int, float] | None:
+        """See `Dispensable`: who was served, then who said nothing, then who drips."""
+        if self._state is not _HEAD:
+            return None
+        if self._requests and not self._buffer:
+            return 0, self.deadline
+        since = self.deadline - self._limits.header_deadline
+        if since + _MOMENT > self.front.watch.now:
+            return None
+        return (2 if self._buffer else 1), self.deadline
+
+    def give_way(self) -> None:
+        """See `Dispensable`."""
+        self._lose()
 
     def drain(self) -> None:
         """End as soon as no request is lost by it."""
@@ -220,24 +257,38 @@ class Connection(StreamingLink):
         """Go on with what is in the buffer, as far as that goes."""
         self._advancing = True
         try:
-            going_on = True
-            while going_on and self._buffer:
+            for _ in _TURN:
                 try:
                     if self._state is _HEAD:
-                        going_on = self._read_head()
+                        if not self._read_head():
+                            return
                     elif self._state is _BODY:
                         self._read_body()
                     else:
-                        going_on = False
+                        return
                 except Refusal as refusal:
                     self._refuse(refusal)
+                if not self._buffer:
+                    return
+            if self._state is _HEAD or self._state is _BODY:
+                self._pause_reading()
+                self.front.clock.callLater(0, self._go_on)
         finally:
             self._advancing = False
+
+    def _go_on(self) -> None:
+        """The next turn has come."""
+        if self._state is _HEAD or self._state is _BODY:
+            self._resume_reading()
+            if self._buffer:
+                self._advance()
 
     def _read_head(self) -> bool:
         front = self.front
         head = front.scanner.scan(self._buffer, self._searched)
         if head is None:
+            if self.has_ended:
+                raise _cut_off()
             if not self._searched and self._requests:
                 self.deadline = front.watch.after(self._limits.header_deadline)
             self._searched = len(self._buffer)
@@ -255,64 +306,6 @@ class Connection(StreamingLink):
         else:
             self._submit(exchange, b"", None, head.content_length)
         return True
-
-    def _begin_body(self, head: RequestHead, max_body: int) -> None:
-        if head.expects_continue and not self._buffer:
-            self.output.write(CONTINUE)
-        self._state = _BODY
-        front = self.front
-        self._body = BodyReader(
-            head, max_body, self._limits, front.spool_dir, front.space
-        )
-        self.deadline = self.front.watch.after(self._limits.body_read_timeout)
-
-    def _read_body(self) -> None:
-        body, exchange = self._body, self.exchange
-        if body is None or exchange is None:
-            raise AssertionError("reading a body without a request")
-        self.deadline = self.front.watch.after(self._limits.body_read_timeout)
-        data, self._buffer = self._buffer, b""
-        self._buffer = body.feed(data)
-        if body.finished:
-            memory, descriptor = body.take()
-            self._body = None
-            self._submit(exchange, memory, descriptor, body.length)
-
-    def _begin_stream(
-        self, exchange: Exchange, head: RequestHead, max_body: int
-    ) -> None:
-        decoder = decoder_of(head, max_body, self._limits)
-        stream = BodyStream(self, decoder, self._limits.body_memory)
-        data, self._buffer = self._buffer, b""
-        self._buffer = stream.feed(data)
-        if stream.finished:
-            self._submit(exchange, stream.take(), None, stream.length)
-            return
-        self._stream = stream
-        if head.expects_continue and not data:
-            # It is the app that lets it wait.
-            self._expect_body(NEVER)
-        else:
-            self._expect_body()
-        self._submit(exchange, b"", None, head.content_length, stream)
-
-    def _stream_body(self, data: bytes) -> None:
-        stream = self._stream
-        if stream is None:
-            raise AssertionError("reading a body without a request")
-        try:
-            rest = stream.feed(data)
-        except Refusal as refusal:
-            self._refuse(refusal)
-            return
-        if stream.finished:
-            self._stream = None
-            self._buffer = rest
-            self._state = _ANSWERING
-            if not self.output.waiting:
-                self.deadline = NEVER
-        else:
-            self._expect_body()
 
     def _submit(
         self,
@@ -355,7 +348,7 @@ class Connection(StreamingLink):
         if self._buffer:
             if not self._advancing:
                 self._advance()
-        elif self.door.is_closed:
+        elif self.has_ended or self.door.is_closed:
             self._lose()
 
     # --- ending -----------------------------------------------------------------------
@@ -366,21 +359,20 @@ class Connection(StreamingLink):
         exchange = self.exchange
         if exchange is None:
             exchange = receive_unread(self)
-        if self._body is not None:
-            self._body.close()
-            self._body = None
-        if self._stream is not None:
-            self._break_stream()
+        self._drop_body()
         self._state = _ANSWERING
-        self.deadline = NEVER
+        self._set_deadline()
         exchange.refuse(refusal)
 
     def _leave_exchange(self) -> None:
+        if self.has_ended:
+            self.front.half_closed.forget(self)
         exchange, self.exchange = self.exchange, None
         if exchange is not None and exchange.connection is not None:
             exchange.client_left()
-        if self._stream is not None:
-            self._break_stream()
-        if self._body is not None:
-            self._body.close()
-            self._body = None
+        self._drop_body()
+
+
+def _cut_off() -> Refusal:
+    # RFC 9112, 8: who has closed its side only can read this.
+    return Refusal(400, "the client closed its side before the request was complete")

@@ -18,6 +18,8 @@ class Counters:
     :ivar failed: requests that the pool failed.
     :ivar client_gone: requests whose client left before the answer was complete.
     :ivar timed_out: connections closed by a deadline, idle ones not counted.
+    :ivar gave_way: idle connections closed because others needed room.
+    :ivar times_full: how often all were busy, so that others had to wait.
     """
 
     __slots__ = (
@@ -26,9 +28,11 @@ class Counters:
         "connections",
         "cut_responses",
         "failed",
+        "gave_way",
         "refused",
         "requests",
         "timed_out",
+        "times_full",
         "unsafe_names",
     )
 
@@ -42,6 +46,8 @@ class Counters:
         self.failed = 0
         self.client_gone = 0
         self.timed_out = 0
+        self.gave_way = 0
+        self.times_full = 0
 
     def as_dict(self) -> dict[str, int]:
         """Name and value of each."""

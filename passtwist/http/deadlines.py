@@ -32,6 +32,9 @@ class HasDeadline(Protocol):
     def deadline_passed(self) -> None:
         """Called once for each time that the deadline passed."""
 
+    def postpone(self, seconds: float) -> None:
+        """For so long the process was stopped: nobody was slow meanwhile."""
+
 
 class DeadlineWatch:
     """Watches connections; its timer runs only while there are any.
@@ -84,7 +87,7 @@ class DeadlineWatch:
         if late > TICK:
             # The process was stopped or the machine slept: nobody's fault.
             for connection in self._watched:
-                connection.deadline += late
+                connection.postpone(late)
         for connection in [c for c in self._watched if c.deadline <= now]:
             connection.deadline = NEVER
             connection.deadline_passed()

@@ -11,10 +11,12 @@ from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.protocol import Factory
 from zope.interface import implementer
 
-from passtwist.api.interfaces import IDoor
+from passtwist.api.front_end import IDoor
 from passtwist.http.connection import Connection
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from twisted.internet.interfaces import IAddress
 
     from passtwist.http.front import FrontEnd
@@ -46,6 +48,18 @@ class Door(Factory):
     def close(self) -> None:
         """See `IDoor.close`."""
         self.front.close_door(self)
+
+    def room(self) -> int:
+        """See `IDoor.room`."""
+        return self.front.crowd.room()
+
+    def make_room(self, why: str) -> int:
+        """See `IDoor.make_room`."""
+        return self.front.crowd.make_room(why)
+
+    def wait_for_room(self, come_in: Callable[[], object]) -> None:
+        """See `IDoor.wait_for_room`."""
+        self.front.crowd.wait_for_room(come_in)
 
     def shut(self) -> None:
         """Mark it as closed; whoever does that tells its connections."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IProtocolFactory
@@ -16,13 +16,15 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from passtwist.api.failures import RequestFailure
-from passtwist.api.interfaces import IFrontEnd
+from passtwist.api.front_end import IFrontEnd
 from passtwist.http.buffer_space import BufferSpace
 from passtwist.http.counters import Counters
+from passtwist.http.crowd import Crowd
 from passtwist.http.deadlines import DeadlineWatch
 from passtwist.http.door import Door
 from passtwist.http.error_pages import ErrorPages
 from passtwist.http.failure_log import FailureLog
+from passtwist.http.half_closed import HalfClosed
 from passtwist.http.response_head import POWERED_BY, ResponseHeads
 from passtwist.http.routing import Router
 from passtwist.http.scanner import HeadScanner
@@ -48,6 +50,8 @@ class FrontEnd(Factory):
 
     :ivar connections: those that are open.
     :ivar counters: see `passtwist.http.counters`.
+    :ivar crowd: see `passtwist.http.crowd`.
+    :ivar half_closed: see `passtwist.http.half_closed`.
     :ivar draining: connections end with the response they are at.
     """
 
@@ -87,6 +91,10 @@ class FrontEnd(Factory):
         self.space = BufferSpace()
         self.watch = DeadlineWatch(clock, self._tick)
         self.connections: set[Connection] = set()
+        self.crowd = Crowd(
+            self.connections, self.counters, lambda: self.watch.now, self._set_keeping
+        )
+        self.half_closed = HalfClosed()
         self.draining = False
         self._keeps_connections = True
         self._doors: set[Door] = set()
@@ -108,9 +116,7 @@ class FrontEnd(Factory):
         :raises ValueError: a trusted proxy is no network.
         """
         router = Router(sites)
-        trust = Trust(
-            config.trusted_proxies, config.proxy_hops, config.proxy_headers
-        )
+        trust = Trust(config.trusted_proxies, config.proxy_hops, config.proxy_headers)
         scanner = HeadScanner(config.limits)
         response_heads = ResponseHeads(POWERED_BY if config.powered_by else b"")
         error_pages = ErrorPages(config.error_page, self.now)
@@ -124,6 +130,7 @@ class FrontEnd(Factory):
             self.limits = config.limits
             self.space.max_memory = config.max_buffers
             self.space.max_spool = config.max_spool
+            self.crowd.most = config.limits.max_connections
             self.environment = config.environment
 
         return switch
@@ -133,7 +140,7 @@ class FrontEnd(Factory):
 
     def open_door(self) -> Door:
         """See `IFrontEnd.open_door`."""
-        door = Door(self, self._keeps_connections)
+        door = Door(self, self._keeps_connections and not self.crowd.is_full)
         if self.draining:
             door.shut()
         else:
@@ -151,8 +158,7 @@ class FrontEnd(Factory):
     def keep_connections(self, keep: bool) -> None:
         """See `IFrontEnd.keep_connections`."""
         self._keeps_connections = keep
-        for door in self._doors:
-            door.keeps_alive = keep
+        self._set_keeping()
         if not keep:
             # Who was upgraded would stay for ever.
             for connection in tuple(self.connections):
@@ -184,6 +190,15 @@ class FrontEnd(Factory):
             connection.abort()
         return cut
 
+    def clients(self) -> dict[str, Any]:
+        """See `IFrontEnd.clients`."""
+        return {
+            "connections": len(self.connections),
+            "max_connections": self.crowd.limit,
+            "full": self.crowd.is_full,
+            "counters": self.counters.as_dict(),
+        }
+
     # --- for connections -------------------------------------------------------------
 
     def connection_made(self, connection: Connection) -> None:
@@ -196,6 +211,7 @@ class FrontEnd(Factory):
         """One less."""
         self.connections.discard(connection)
         self.watch.discard(connection)
+        self.crowd.left(connection)
         if self.draining and not self.connections:
             waiters, self._drained = self._drained, []
             for waiter in waiters:
@@ -228,7 +244,13 @@ class FrontEnd(Factory):
         else:
             exchange.session_began(session)
 
+    def _set_keeping(self) -> None:
+        keep = self._keeps_connections and not self.crowd.is_full
+        for door in self._doors:
+            door.keeps_alive = keep
+
     def _tick(self) -> None:
+        self.crowd.look()
         self.access_log.flush()
         self.failure_log.tick()
         self.router.look()

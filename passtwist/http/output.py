@@ -55,8 +55,8 @@ class OutputOwner(Protocol):
     def output_drained(self) -> None:
         """Everything was taken."""
 
-    def output_progressed(self) -> None:
-        """Some bytes were taken, others wait."""
+    def output_waits(self) -> None:
+        """Bytes wait; said when it begins, and perhaps once more meanwhile."""
 
     def output_full(self) -> None:
         """Write no more until `output_roomy` or `output_drained`."""
@@ -82,6 +82,7 @@ class Output:
     """The outgoing half of one connection.
 
     :ivar waiting: bytes wait for the client.
+    :ivar handed: bytes handed to the transport since some had to wait at first.
     """
 
     __slots__ = (
@@ -102,9 +103,9 @@ class Output:
         "_space",
         "_spool",
         "_spool_limit",
-        "_taken",
         "_taken_then",
         "_transport",
+        "handed",
         "waiting",
     )
 
@@ -130,9 +131,10 @@ class Output:
         self._overflow: deque[bytes | memoryview] = deque()
         self._full = False
         self._patience: IDelayedCall | None = None
-        self._taken = self._taken_then = 0  # bytes, of those that had to wait
+        self._taken_then = 0
         self._paused = False
         self.waiting = False
+        self.handed = 0
         self._plain = is_plain_socket(transport)
         if self._plain:
             self._socket: socket.socket = transport.getHandle()
@@ -161,7 +163,7 @@ class Output:
             return
         self._put(memoryview(data)[sent:])
         self.waiting = True
-        self._owner.output_progressed()
+        self._owner.output_waits()
         if self._plain:
             # Calls resumeProducing at once.
             self._transport.registerProducer(self, False)
@@ -186,7 +188,7 @@ class Output:
     def pauseProducing(self) -> None:
         self._paused = True
         self.waiting = True
-        self._owner.output_progressed()
+        self._owner.output_waits()
 
     def resumeProducing(self) -> None:
         self._paused = False
@@ -226,9 +228,9 @@ class Output:
             if sent < len(piece):
                 self._give_back(piece, sent)
             budget -= sent
-            self._taken += sent
+            self.handed += sent
             if not sent or (budget <= 0 and self._plain):
-                self._wait(progressed=budget < _TURN)
+                self._wait()
                 return
         if self._paused:
             return
@@ -238,14 +240,13 @@ class Output:
             self._transport.unregisterProducer()
         self._owner.output_drained()
 
-    def _wait(self, progressed: bool) -> None:
+    def _wait(self) -> None:
         if self._plain:
             piece = self._take(_SENTINEL)
             if piece is not None:
                 self._give_back(piece, _SENTINEL)
                 self._transport.write(bytes(piece[:_SENTINEL]))
-        if progressed:
-            self._owner.output_progressed()
+                self.handed += min(len(piece), _SENTINEL)
 
     def _put(self, data: bytes | memoryview) -> None:
         size = len(data)
@@ -266,7 +267,7 @@ class Output:
             self._owner.output_full()
 
     def _have_patience(self) -> None:
-        self._taken_then = self._taken
+        self._taken_then = self.handed
         self._patience = self._clock.callLater(PATIENCE, self._look_again)
 
     def _look_again(self) -> None:
@@ -276,7 +277,7 @@ class Output:
 
     def _lose_patience(self) -> None:
         self._patience = None
-        if self._taken - self._taken_then >= STEADY:
+        if self.handed - self._taken_then >= STEADY:
             self._have_patience()
             return
         try:

@@ -47,7 +47,7 @@ def check_wish(connection: Connection, exchange: Exchange) -> None:
     # request, and nothing of it is to be taken for one.
     exchange.keep_alive = False
     if not connection.door.keeps_alive:
-        raise Refusal(503, "nothing is upgraded any more: the server is drained")
+        raise Refusal(503, "nothing is upgraded: the server is drained, or full")
 
 
 def open_tunnel(exchange: Exchange, head: bytes, worker: ITunnelEnd) -> Tunnel | None:
@@ -175,7 +175,7 @@ class Tunnel:
             self._is_holding = False
             self._worker.resume()
 
-    def output_progressed(self) -> None:
+    def output_waits(self) -> None:
         """No deadline, as long as the worker is there; see `close`."""
 
     def output_roomy(self) -> None:

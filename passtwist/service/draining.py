@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from twisted.internet.interfaces import IDelayedCall
 
-    from passtwist.api.interfaces import IFrontEnd
+    from passtwist.api.front_end import IFrontEnd
     from passtwist.api.settings import ServerSettings
     from passtwist.service.parts import Parts
 

@@ -14,6 +14,7 @@ from twisted.internet.main import CONNECTION_DONE
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from passtwist.service.acceptor import let_in
 from passtwist.service.bind_errors import explained, not_bound
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
         IStreamServerEndpoint,
     )
 
-    from passtwist.api.interfaces import IDoor
+    from passtwist.api.front_end import IDoor
     from passtwist.api.reactors import Reactor
 
 # Between two clients that come in a queue may be empty for a moment only; who
@@ -126,6 +127,7 @@ class Listener:
             self._close(port)
         elif self._is_late:
             self.log.info("listening on {listener}", listener=self.description)
+        let_in(port, self._door)
 
     def _failed(self, failure: Failure) -> None:
         error: BaseException = failure.value or AssertionError("a failure of nothing")

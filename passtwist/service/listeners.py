@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
     from twisted.internet.interfaces import IStreamServerEndpoint
 
-    from passtwist.api.interfaces import IDoor
+    from passtwist.api.front_end import IDoor
     from passtwist.api.reactors import Reactor
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
-    from passtwist.api.interfaces import IFrontEnd, ISpawnServer
+    from passtwist.api.front_end import IFrontEnd
+    from passtwist.api.interfaces import ISpawnServer
     from passtwist.api.reactors import Reactor
     from passtwist.service.apps import App
     from passtwist.service.driver import Driver

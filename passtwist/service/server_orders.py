@@ -13,6 +13,7 @@ from passtwist.service.reload import ReloadRefused
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from passtwist.api.front_end import IFrontEnd
     from passtwist.service.draining import Draining
     from passtwist.service.reload import Reload
 
@@ -22,9 +23,12 @@ STOPPING = "the server is stopping"
 class ServerOrders:
     """Readiness, draining and reloading, as JSON."""
 
-    def __init__(self, draining: Draining, reload: Reload) -> None:
+    def __init__(
+        self, draining: Draining, reload: Reload, front_end: IFrontEnd
+    ) -> None:
         self._draining = draining
         self._reload = reload
+        self._front_end = front_end
 
     def ready(self) -> dict[str, bool]:
         """Whether requests are wanted; CommandError (503) when they are not."""
@@ -38,6 +42,7 @@ class ServerOrders:
         return {
             "draining": self._draining.since is not None,
             "last_reload_error": self._reload.error,
+            "clients": self._front_end.clients(),
         }
 
     def drain(self, given: Mapping[str, Any]) -> dict[str, bool]:

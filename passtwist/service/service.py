@@ -22,6 +22,7 @@ from twisted.internet.defer import Deferred, inlineCallbacks
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from passtwist.api.descriptor_limit import raise_limit
 from passtwist.api.interfaces import IPasstwistService
 from passtwist.errors import StartupError
 from passtwist.pool import AppAdded
@@ -136,6 +137,7 @@ class PasstwistService(Service):
             raise SystemExit(f"passtwist can't start: {error}") from error
 
     def _bind(self) -> None:
+        raise_limit()
         self.parts.access_log.open()
         if self._successor is not None:
             self.parts.runtime.hand_over(*self._successor)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from passtwist.api.descriptor_limit import restore_limit
 from passtwist.model import MANAGER
 from passtwist.spawning.channel import ControlChannel
 from passtwist.spawning.child import NotOurChild
@@ -185,7 +186,7 @@ class SpawnManager:
                 high.append(fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 16))
                 open_ones.callback(os.close, high[-1])
             null_high, output_high, control_high, lifeline_high = high
-            return os.posix_spawn(
+            pid = os.posix_spawn(
                 self._python,
                 # Isolated, without site: nothing but the standard library.
                 [
@@ -205,6 +206,9 @@ class SpawnManager:
                 ],
                 setsid=True,
             )
+            # In time: it starts nothing before it is told to.
+            restore_limit(pid)
+            return pid
 
     def _lost(self) -> None:
         """The channel broke: it died, or spoke nonsense and must die."""

@@ -592,11 +592,26 @@ def test_one_request_is_in_flight_at_a_time(bench):
     ) + response(2, b"200 OK", b"Content-Length: 3", body=b"two")
 
 
-def test_thousands_of_pipelined_requests_do_not_pile_up_calls(bench):
-    """Answered in a loop, not one inside the other."""
+def test_thousands_of_pipelined_requests_are_not_answered_in_one_turn(bench):
+    """A few in each turn of the reactor, and nothing more is read meanwhile."""
     bench.configure(requests_per_connection=10**6)
     bench.answers()
-    assert bench.connect().send(GET * 3000).count(b"HTTP/1.1 200 OK") == 3000
+    client = bench.connect()
+    assert client.send(GET * 3000).count(b"HTTP/1.1 200 OK\r\n") == 32
+    assert client.transport.producerState == "paused"
+    bench.clock.advance(0)  # this clock's turns follow at once
+    assert client.take().count(b"HTTP/1.1 200 OK\r\n") == 3000 - 32
+    assert client.transport.producerState == "producing"
+
+
+def test_a_client_that_leaves_between_turns_is_not_missed(bench):
+    """What it has sent is not looked at any more."""
+    bench.answers()
+    client = bench.connect()
+    client.send(GET * 200)
+    client.leave()
+    bench.clock.advance(0)
+    assert len(bench.pool.sessions) == 32
 
 
 def test_a_client_that_sends_ahead_is_held_back(bench):

@@ -55,8 +55,72 @@ def test_the_next_head_has_its_own_deadline(bench):
     assert client.take().startswith(b"HTTP/1.1 408 Request Timeout\r\n")
 
 
+POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
+
+
+def test_a_body_that_drips_is_408_when_the_grace_is_over(bench):
+    """500 bytes a second are asked for after 20 seconds, and a drop buys nothing."""
+    client = bench.connect()
+    client.send(POST % 1000)
+    for _ in range(20):
+        assert client.send(b"x") == b""
+        bench.pass_time(1)
+    bench.pass_time(2)
+    assert client.take().startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+    assert client.closed
+    assert bench.front.counters.timed_out == 1
+    assert bench.pool.sessions == []
+
+
+def test_a_body_that_keeps_its_rate_may_take_for_ever(bench):
+    """Ten minutes at 600 bytes a second."""
+    bench.answers()
+    client = bench.connect()
+    client.send(POST % (600 * 600))
+    for _ in range(599):
+        client.send(b"x" * 600)
+        bench.pass_time(1)
+    assert client.take() == b""
+    assert client.send(b"x" * 600).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+def test_a_body_that_came_fast_at_first_may_not_drip_for_long(bench):
+    """What it brought too early is worth no more than a pause."""
+    client = bench.connect()
+    client.send(POST % 1_000_000)
+    client.send(b"x" * 500_000)
+    bench.pass_time(59)
+    assert client.send(b"x") == b""
+    bench.pass_time(4)
+    assert client.take().startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+
+
+def test_a_body_of_a_machine_that_slept_has_its_time(bench):
+    """An hour that nobody saw pass does not count."""
+    client = bench.connect()
+    client.send(POST % 1000)
+    client.send(b"x")
+    bench.pass_time(10)
+    bench.clock.advance(3600)
+    assert client.send(b"x") == b""
+    bench.pass_time(7)
+    assert client.take() == b""
+    bench.pass_time(5)
+    assert client.take().startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+
+
+def test_an_empty_line_is_no_byte_of_a_request(bench):
+    """R45: some clients send one behind a body; that is nothing to answer."""
+    bench.answers()
+    client = bench.connect()
+    client.send(GET + b"\r\n")
+    bench.pass_time(70)
+    assert (client.closed, client.take()) == (True, b"")
+
+
 def test_a_body_may_take_long_but_not_stop(bench):
-    """A minute between two reads is too long; the app never hears of it."""
+    """Without a rate, too: a minute between two reads is too long."""
+    bench.configure(body_min_rate=0)
     client = bench.connect()
     client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n")
     for _ in range(3):

@@ -245,7 +245,7 @@ class Owner:
         self.full = False
         self.drained += 1
 
-    def output_progressed(self):
+    def output_waits(self):
         pass
 
     def output_lost(self):

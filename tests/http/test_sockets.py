@@ -35,6 +35,20 @@ async def test_pipelined_requests_are_answered_in_their_order(real):
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_client_that_pipelines_thousands_lets_others_pass(real):
+    """Its requests need no worker to wait for; all the same others come in between."""
+    await real.serve(requests_per_connection=10**6)
+    real.answers()
+    greedy, modest = await real.connect(), await real.connect()
+    greedy.send(GET * 10_000)
+    await submitted(real, 1)
+    modest.send(GET)
+    await modest.until_ends_with(b"hello")
+    assert len(real.pool.sessions) < 5_000
+    await submitted(real, 10_001)
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_slow_reader_holds_no_worker(real):
     """The pool has given all of a large response long before the client reads it:
     it is asked to wait for a moment, until it is clear that the client is slow."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from twisted.internet.interfaces import IHalfCloseableProtocol
 from zope.interface import implementer
 from zope.interface.verify import verifyClass
 
@@ -275,7 +274,6 @@ def test_a_tunnel_is_no_request_that_is_cut_off(tunnel, bench):
 
 def test_both_sides_may_end_one_after_the_other(tunnel):
     """As a client can that closes one side alone."""
-    assert IHalfCloseableProtocol(tunnel.connection, None) is None
     tunnel.connection.readConnectionLost()
     assert tunnel.worker.told == ["end"]
     tunnel.near.send(b"answer")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from passtwist import __version__
+from passtwist.http.counters import Counters
 from passtwist.testing.waiting import wait_until
 from tests.integration.sites import APPS, Site, serve
 
@@ -58,6 +59,12 @@ PAGE = {
     "uptime_s": float,
     "draining": bool,
     "last_reload_error": type(None),
+    "clients": {
+        "connections": int,
+        "max_connections": int,
+        "full": bool,
+        "counters": dict.fromkeys(Counters().as_dict(), int),
+    },
     "pool": {"max_pool_size": int, "capacity_used": int, "busy": int, "queue": int},
     "logs": {
         "access_log_dropped": int,

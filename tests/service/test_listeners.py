@@ -38,6 +38,9 @@ class PlainDoor(Factory):
     def close(self):
         self.is_closed = True
 
+    def room(self):
+        return 1000
+
 
 @implementer(IStreamServerEndpoint)
 class LateEndpoint:
