@@ -155,6 +155,7 @@ def warnings(server: ServerSettings, apps: Sequence[AppSettings]) -> tuple[str, 
     found = [*_without_effect(server, "[server]")]
     for app in apps:
         found += _without_effect(app, label(app))
+        found += _unreachable_folders(app)
     minima = sum(app.min_instances for app in apps)
     if minima > server.max_pool_size:
         found.append(
@@ -163,6 +164,35 @@ def warnings(server: ServerSettings, apps: Sequence[AppSettings]) -> tuple[str, 
             "be kept"
         )
     return tuple(found)
+
+
+def _unreachable_folders(app: AppSettings) -> Iterable[str]:
+    """Folders with files for clients from which nothing will be sent."""
+    if not os.path.isdir(app.root):
+        return  # is told when the app is looked for
+    for key, folder in _folders_of_files(app):
+        whole = os.path.normpath(os.path.join(app.root, folder))
+        if link := _link_on_the_way(app.root, whole):
+            yield (
+                f"{label(app)}: {key}: {quoted(link)} is a symbolic link, and no file "
+                "is sent through one; name the folder that it leads to"
+            )
+        elif key != "public" and not os.path.isdir(whole):
+            how = " (for Django: manage.py collectstatic)" if key == "static" else ""
+            yield (
+                f"{label(app)}: {key}: {quoted(whole)} is no folder, so nothing is "
+                f"sent from there; make it{how}"
+            )
+
+
+def _link_on_the_way(root: str, whole: str) -> str:
+    """The first link in *whole*; links that lead to the app's root do not count."""
+    place = root if whole.startswith(root + "/") else "/"
+    for name in os.path.relpath(whole, place).split("/"):
+        place = os.path.join(place, name)
+        if os.path.islink(place):
+            return place
+    return ""
 
 
 def _without_effect(settings: attrs.AttrsInstance, where: str) -> Iterable[str]:

@@ -322,6 +322,25 @@ def test_a_folder_for_clients_holds_nothing_else(load, line, problem):
     assert f": {problem}" in str(caught.value)
 
 
+def test_folders_from_which_nothing_can_be_sent_are_warned_of(load, tmp_path):
+    """It is no error: they may be made while the server runs."""
+    root = tmp_path / "shop"
+    for folder in ("media", "www"):
+        (root / folder).mkdir(parents=True)
+    (root / "public").symlink_to("www")
+    (root / "link").symlink_to("media")
+    table = f'[[app]]\nroot = "{root}"\nsendfile = ["link/sub"]\n'
+    settings = load(table + 'static = { "/a" = "media/none", "/b" = "media" }')
+    app, linked = '[[app]] "shop": ', "is a symbolic link, and no file is sent through"
+    found = "".join(f"{one}\n" for one in settings.warnings())
+    assert found == (
+        f'{app}static: "{root}/media/none" is no folder, so nothing is sent from '
+        "there; make it (for Django: manage.py collectstatic)\n"
+        f'{app}public: "{root}/public" {linked} one; name the folder that it leads to\n'
+        f'{app}sendfile: "{root}/link" {linked} one; name the folder that it leads to\n'
+    )
+
+
 def test_minima_that_the_pool_can_not_hold_are_warned_of(load):
     """It is no error: the minima are kept as long as there is room."""
     settings = load("[server]\nmax_pool_size = 2\n" + APP + "min_instances = 3")
