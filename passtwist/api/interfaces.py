@@ -156,7 +156,8 @@ class IFramework(Interface):
     child: str = Attribute(
         "Absolute path of the child half: one file, standard library only, "
         "with a function load(app) and optionally preload(app), "
-        "warm(app, application), before_fork(app), after_fork(app, worker)."
+        "warm(app, application), before_fork(app), after_fork(app, worker), "
+        "serve(app, application, server)."
     )
     distribution: str = Attribute(
         "The distribution that a framework spawner imports, for example "

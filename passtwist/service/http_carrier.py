@@ -14,9 +14,11 @@ import socket
 from typing import TYPE_CHECKING, Protocol
 
 from passtwist.api.failures import RequestFailure
+from passtwist.api.requests import variable
 from passtwist.api.selectable import Selectable
 from passtwist.errors import BadFrame
 from passtwist.service.dying import is_dying
+from passtwist.service.http_body import HttpBody
 from passtwist.service.worker_end import WorkerEnd
 from passtwist.wire.http_responses import (
     BODY,
@@ -81,6 +83,7 @@ class HttpCarrier(Selectable):
         self._paused = self._is_half_closed = False
         self._discarding: IDelayedCall | None = None
         self._unsent = b""
+        self._body: HttpBody | None = None  # that is streamed
         self._file = -1  # of a spooled body, a descriptor of our own
         self._offset = self._left = 0
         reactor.addReader(self)
@@ -117,6 +120,35 @@ class HttpCarrier(Selectable):
         self._left = request.body_length if file >= 0 else 0
         if self._unsent or self._left:
             self._reactor.addWriter(self)
+        if request.body_stream is not None:
+            is_chunked = not variable(request, b"CONTENT_LENGTH")
+            self._body = HttpBody(self, request.body_stream, is_chunked)
+            self._body.begin()
+
+    def send(self, data: bytes) -> bool:
+        """Send more of a streamed body; False when the worker has to read first."""
+        if self._descriptor < 0:
+            return False
+        if not self._unsent:
+            try:
+                sent = self._socket.send(data)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                return False  # it reads no more; reading tells what became of it
+            self.is_begun = self.is_begun or sent > 0
+            if sent == len(data):
+                return True
+            data = data[sent:]
+            self._reactor.addWriter(self)
+        self._unsent += data
+        return False
+
+    def send_no_more(self) -> None:
+        """A streamed body ends before its end: the worker sees that."""
+        if self._descriptor >= 0 and not self._is_half_closed:
+            self._is_half_closed = True
+            self._socket.shutdown(socket.SHUT_WR)
 
     def pause(self) -> None:
         """The client is too slow and the spool is full."""
@@ -135,14 +167,14 @@ class HttpCarrier(Selectable):
             self.tunnel.close()
             return
         self.resume()
-        if self._unsent or self._left:
+        body = self._body
+        if self._unsent or self._left or (body is not None and not body.is_over):
             self._lose("its client left before the request was sent")
             return
         if self._descriptor >= 0:
             # Servers for asynchronous apps tell these; one that does not look
             # answers as if nothing had happened, and its place is taken until then.
-            self._is_half_closed = True
-            self._socket.shutdown(socket.SHUT_WR)
+            self.send_no_more()
         if self.is_answering:
             self._limit_discarding()
 
@@ -153,6 +185,7 @@ class HttpCarrier(Selectable):
         if self._descriptor >= 0:
             self._stop_discarding()
             self._stop_sending()
+            self._leave_body()
             self.unwatch()
             self._descriptor = -1
             self._socket.close()
@@ -211,6 +244,8 @@ class HttpCarrier(Selectable):
             return
         if not (self._unsent or self._left):
             self._stop_sending()
+            if self._body is not None:
+                self._body.proceed()
 
     # --- inside ---------------------------------------------------------------
 
@@ -295,16 +330,23 @@ class HttpCarrier(Selectable):
         if self._paused:
             self.resume()
         self._stop_discarding()
-        reader = self._reader
+        reader, body = self._reader, self._body
         if (
             not reader.is_reusable
             or reader.rest
+            or (body is not None and not body.is_over)
             or self._unsent
             or self._left
             or self._is_half_closed
         ):
             self.close()
+        self._leave_body()
         self._link.session_ended(self)
+
+    def _leave_body(self) -> None:
+        body, self._body = self._body, None
+        if body is not None:
+            body.leave()
 
     def _lose(self, reason: str = "") -> None:
         if self._descriptor < 0:

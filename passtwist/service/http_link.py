@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from twisted.internet.defer import Deferred, succeed
 
 from passtwist.api.failures import RequestFailure
+from passtwist.api.requests import variable
 from passtwist.errors import ForgedEnviron
 from passtwist.service.http_carrier import HttpCarrier
 from passtwist.service.session import (
@@ -182,7 +183,7 @@ class HttpLink:
         upgrade = self._upgrade(session.request)
         request = session.request
         try:
-            head = encode_request_head(request.pairs, request.body_length, upgrade)
+            head = encode_request_head(request.pairs, _length_of(request), upgrade)
         except ForgedEnviron as error:
             session.fail(RequestFailure(400, str(error)))
             self._release(session)
@@ -281,3 +282,11 @@ class HttpLink:
         if self._idle:
             wait = self._idle[0].idle_since - until
             self._sweeping = self._reactor.callLater(wait, self._sweep)
+
+
+def _length_of(request: IRequest) -> int | None:
+    """Of the body; None when that is not known yet."""
+    if request.body_stream is None:
+        return request.body_length
+    length = variable(request, b"CONTENT_LENGTH")
+    return int(length) if length else None

@@ -9,7 +9,7 @@ are trusted nor how many of them there are.
 
 from __future__ import annotations
 
-from typing import Dict, List, Sequence
+from typing import Dict, List, Optional, Sequence
 
 from passtwist.errors import ForgedEnviron
 
@@ -31,12 +31,12 @@ _names: Dict[bytes, bytes] = {}
 
 
 def encode_request_head(
-    pairs: Sequence[bytes], length: int = 0, upgrade: bytes = b""
+    pairs: Sequence[bytes], length: Optional[int] = 0, upgrade: bytes = b""
 ) -> bytes:
     """The head of a request, empty line included.
 
     :param pairs: CGI variables, keys and values in turn.
-    :param length: of the body, in bytes.
+    :param length: of the body, in bytes; None when it comes in chunks.
     :param upgrade: the protocol to offer in ``Upgrade``; b"" for none.
     :raises ForgedEnviron: a variable holds what would begin another line, or a
         target a space.
@@ -55,7 +55,9 @@ def encode_request_head(
     lines[1] = b"Host: " + host
     if b"CONTENT_TYPE" in given:
         lines.append(b"Content-Type: " + given[b"CONTENT_TYPE"])
-    if length or b"CONTENT_LENGTH" in given:
+    if length is None:
+        lines.append(b"Transfer-Encoding: chunked")
+    elif length or b"CONTENT_LENGTH" in given:
         lines.append(b"Content-Length: %d" % length)
     if upgrade:
         lines += (b"Connection: Upgrade", b"Upgrade: " + upgrade)

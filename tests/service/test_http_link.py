@@ -14,7 +14,7 @@ import pytest
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from passtwist.api.interfaces import ITunnelEnd, IWorker
+from passtwist.api.interfaces import IBodyStream, ITunnelEnd, IWorker
 from passtwist.model import ExitStatus
 from passtwist.pool import AppRemoved
 from passtwist.service.dying import is_dying
@@ -319,6 +319,94 @@ def test_a_body_arrives_whole_wherever_it_is(http, is_spooled, size):
     http.served.socket.sendall(WHOLE)
     http.reactor.settle()
     assert recorder.calls == ANSWERED
+
+
+@implementer(IBodyStream)
+class Stream:
+    """A body that comes when the test says so."""
+
+    def __init__(self):
+        self.told = []
+
+    def begin(self, taker):
+        self.taker = taker
+        self.told.append("begin")
+
+    def proceed(self):
+        self.told.append("proceed")
+
+    def leave(self):
+        self.told.append("leave")
+
+
+@pytest.fixture
+def upload(http):
+    """A world with a connection, and what asks on it with a streamed body."""
+    http.served.read_request()
+    http.served.socket.sendall(WHOLE)
+    http.reactor.settle()
+    http.stream = Stream()
+
+    def ask(length=None):
+        pairs = [] if length is None else [b"CONTENT_LENGTH", b"%d" % length]
+        http.session, http.recorder = http.ask(
+            body_stream=http.stream, pairs=[*PAIRS, *pairs]
+        )
+        assert http.stream.told == ["begin"]
+
+    http.upload = ask
+    return http
+
+
+@pytest.mark.parametrize("length", [None, 2_000_005])
+def test_a_streamed_body_is_sent_as_it_comes(upload, length):
+    """With its length, or in chunks; at the pace of the worker."""
+    upload.upload(length)
+    assert upload.stream.taker.take(b"hello")
+    noise = os.urandom(2_000_000)
+    assert not upload.stream.taker.take(noise)
+    upload.stream.proceed = upload.stream.taker.take_end
+    assert upload.served.read_request(upload.reactor) == (b"/x?y", b"hello" + noise)
+    upload.served.socket.sendall(WHOLE)
+    upload.reactor.settle()
+    assert upload.recorder.calls == ANSWERED
+    assert upload.stream.told == ["begin", "leave"]
+    _, recorder = upload.ask()
+    assert upload.served.read_request() == (b"/x?y", b"")
+    assert recorder.calls == []
+
+
+def test_a_worker_that_answers_within_a_streamed_body_gets_no_more_of_it(upload):
+    """And nothing else on that connection."""
+    upload.upload()
+    upload.served.socket.sendall(WHOLE)
+    upload.reactor.settle()
+    assert upload.recorder.calls == ANSWERED
+    assert upload.stream.told == ["begin", "leave"]
+    assert not upload.stream.taker.take(b"too late")
+    upload.ask()
+    assert upload.worker.accept().read_request() == (b"/x?y", b"")
+
+
+def test_a_streamed_body_that_breaks_off_is_not_complete(upload):
+    """The worker sees the end in its middle."""
+    upload.upload()
+    upload.stream.taker.take(b"hello")
+    upload.stream.taker.take_failure()
+    with pytest.raises(h11.RemoteProtocolError):
+        upload.served.read_request()
+    upload.served.close()
+    upload.reactor.settle()
+    assert (upload.recorder.calls, upload.sessions()) == ([("fail", 502)], [0])
+
+
+def test_a_client_that_leaves_within_a_streamed_body_frees_the_worker(upload):
+    """Which sees the end in its middle, too."""
+    upload.upload()
+    upload.session.abandon()
+    with pytest.raises(h11.RemoteProtocolError):
+        upload.served.read_request()
+    assert (upload.sessions(), upload.stream.told) == ([0], ["begin", "leave"])
 
 
 def test_a_response_in_pieces_is_passed_on_in_pieces(http):
