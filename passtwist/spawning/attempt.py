@@ -331,16 +331,12 @@ class Attempt:
         seconds = self._request.app.start_timeout
         where = f"step {step.name} ({step.who} {step.pid})" if step else "the spawn"
         # A spawner that hangs is of no use to the next spawn either.
-        if step is not None and (
-            found := self._ground.spawner_processes.find(step.pid)
-        ):
+        spawners = self._ground.spawner_processes
+        if step is not None and (found := spawners.find(step.pid)):
             found.kill()
-        self._ground.spawner_processes.kill_app(self._request.app.name)
-        self._fail(
-            TIMEOUT,
-            f"{where} was not done {seconds:g} s after the start",
-            advice_on_timeout(step),
-        )
+        spawners.kill_app(self._request.app.name)
+        summary = f"{where} was not done {seconds:g} s after the start"
+        self._fail(TIMEOUT, summary, advice_on_timeout(step))
 
     # --- the end --------------------------------------------------------------
 
