@@ -4,8 +4,8 @@ Runs in: the controller.
 
 While the client keeps up, bytes go to the kernel at once.  When it does not,
 they wait: in memory, then in an unlinked file, and only when that is full does
-the owner have to hold back the worker.  A client that goes on taking a lot is not
-worth a file: for that one the worker is held at once, for as long as it does.
+the owner have to hold back the worker.  Before the file it is held for a moment:
+most clients that are behind are only a little slower than their app.
 
 On a plain socket this is a pull producer: Twisted is given a small piece and
 asks for more when the kernel has taken it, which is how writability is learnt
@@ -37,12 +37,9 @@ if TYPE_CHECKING:
 # So much in one turn of the reactor; then it is somebody else's.
 _TURN = 1 << 20
 _PIECE = 128 * 1024
-# So long the worker is held when the memory is full, before a file is used: it
-# costs more than the client's next read, and most clients are only a little slower
-# than the worker.
+# So long the worker is held when the memory is full, before a file is used: that
+# costs more than a quick client needs to take it all.
 PATIENCE = 0.01
-# Bytes that a client takes within that who is worth being waited for again.
-STEADY = 64 * 1024
 # Handed to the transport to learn when the socket is writable again.
 _SENTINEL = 1024
 
@@ -103,7 +100,6 @@ class Output:
         "_space",
         "_spool",
         "_spool_limit",
-        "_taken_then",
         "_transport",
         "handed",
         "waiting",
@@ -131,7 +127,6 @@ class Output:
         self._overflow: deque[bytes | memoryview] = deque()
         self._full = False
         self._patience: IDelayedCall | None = None
-        self._taken_then = 0
         self._paused = False
         self.waiting = False
         self.handed = 0
@@ -263,12 +258,8 @@ class Output:
         self._count(size)
         if not self._full:
             self._full = True
-            self._have_patience()
+            self._patience = self._clock.callLater(PATIENCE, self._look_again)
             self._owner.output_full()
-
-    def _have_patience(self) -> None:
-        self._taken_then = self.handed
-        self._patience = self._clock.callLater(PATIENCE, self._look_again)
 
     def _look_again(self) -> None:
         # A busy reactor comes to its timers late: let it see first whether the
@@ -277,9 +268,6 @@ class Output:
 
     def _lose_patience(self) -> None:
         self._patience = None
-        if self.handed - self._taken_then >= STEADY:
-            self._have_patience()
-            return
         try:
             spool = self._spool = Spool(self._folder, self._space)
         except OSError as error:

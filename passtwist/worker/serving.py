@@ -32,6 +32,11 @@ from passtwist.worker.requests import Request, RequestReader
 # accept() out of descriptors: the app holds them; look again after this.
 PAUSE = 0.1  # seconds
 
+# So much of a response fits between us and the controller; the system's default is
+# half of it, and then a large one takes twice as many turns of two processes.  The
+# system may allow less.
+SEND_BUFFER = 512 * 1024
+
 # sysexits.h: an internal software error.
 EXIT_BROKEN = 70
 
@@ -127,6 +132,7 @@ class Server:
             with connection:
                 # The app may have called socket.setdefaulttimeout().
                 connection.settimeout(None)
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
                 self._connections[slot] = connection
                 if not self._is_stopping:
                     self.serve_connection(slot, connection)
