@@ -34,8 +34,9 @@ _TURN = 1 << 20
 class FileSession:
     """A part of an open file on its way; closes it in the end.
 
-    What the log and the status say of a session is here that of the app's, when it
-    was an app that said which file to send.
+    What the log says of a session is here what it would say of the app's, had that
+    just ended, when it was an app that said which file to send: neither queue nor app
+    took the time in which the file went out.
     """
 
     __slots__ = (
@@ -45,6 +46,8 @@ class FileSession:
         "_left",
         "_offset",
         "_paused",
+        "_ran",
+        "_waited",
         "attempts",
         "queued_at",
         "spawn_method",
@@ -73,11 +76,12 @@ class FileSession:
         self._later: IDelayedCall | None = None
         self.worker_pid = self.worker = self.attempts = 0
         self.spawn_method = ""
-        self.queued_at = self.started_at = 0.0
+        self._waited = self._ran = self.queued_at = self.started_at = 0.0
         if by is not None:
             self.worker_pid, self.worker = by.worker_pid, by.worker
             self.spawn_method, self.attempts = by.spawn_method, by.attempts
-            self.queued_at, self.started_at = by.queued_at, by.started_at
+            self._waited = by.started_at - by.queued_at
+            self._ran = exchange.front.now() - by.started_at
 
     def abandon(self) -> None:
         """See `ISession.abandon`."""
@@ -85,6 +89,8 @@ class FileSession:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+            self.started_at = self._exchange.front.now() - self._ran
+            self.queued_at = self.started_at - self._waited
         if self._later is not None:
             self._later.cancel()
             self._later = None

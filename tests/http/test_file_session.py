@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+from dataclasses import replace
 
 import pytest
 import pytest_twisted
 
+from passtwist.http.access_log import AccessLog
 from passtwist.http.config import Site
 
 MIB = 1 << 20
@@ -141,3 +144,32 @@ async def test_a_slow_reader_gets_all_of_it_over_a_socket(real, tmp_path):
     client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     await client.until_ends_with(b"hello")
     assert body_of(bytes(client.data))[: 8 * MIB] == path.read_bytes()
+
+
+def test_the_log_does_not_count_the_sending_as_the_apps_time(bench, tmp_path):
+    """A large file that an app has named: its worker is in the log, and was free."""
+    path = big_file(tmp_path, 2 * MIB)
+    log = AccessLog(str(tmp_path / "log"), "json")
+    log.open()
+    site = replace(site_of(tmp_path), sendfile=("files",))
+    bench.configure(site, access_log=log)
+    client = bench.connect()
+    client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    session = bench.pool.last
+    session.queued_at = bench.clock.seconds() - 5
+    session.started_at = bench.clock.seconds() - 3
+    answer = b"200 OK\r\nX-Sendfile: " + os.fsencode(path) + b"\r\n"
+    # In turns that take four seconds.
+    bench.clock.callLater(0, bench.clock.advance, 4)
+    session.responder.answer(answer, b"")
+    bench.clock.advance(0)
+    client.send(GET)
+    bench.clock.advance(0)
+    log.close()
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    keys = ("sent", "worker", "attempts", "queue_s", "app_s", "complete")
+    assert [tuple(line[key] for key in keys) for line in lines] == [
+        (2 * MIB, 4711, 1, 2.0, 3.0, True),
+        (2 * MIB, 0, 0, 0.0, 0.0, True),
+    ]
+    assert lines[0]["total_s"] == 4.0
