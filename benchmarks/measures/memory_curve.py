@@ -13,12 +13,18 @@ from benchmarks.results import Column
 from benchmarks.servers import Failed, Running, Server
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from benchmarks.sites import Site
 
-WORKER_COUNT = 4
+# A request of that page takes a server some milliseconds of a processor, so with
+# more workers the long stages would take all day, and each copies for itself.
+WORKER_COUNT = 2
 STAGES = (0, 1, 10, 100, 1000)
-# Takes ten minutes more, so only for who asks for the curve by name.
+# The last stage takes minutes for each server, and these share nothing or little
+# after a fork: both are for who asks for the curve by name.
 LAST_STAGE = 10_000
+AT_LENGTH = ("gunicorn sync", "uwsgi", "passenger builtin")
 
 
 class MemoryCurve(Measure):
@@ -33,7 +39,8 @@ class MemoryCurve(Measure):
         "read each time the server has come to rest. At nought, one of them has "
         "answered one small request; no server can be seen to run without. A server "
         "gives its workers unequal shares: the requests are the mean of them. The last "
-        f"stage, {LAST_STAGE} requests, is taken when the measure is asked for by name."
+        f"stage, {LAST_STAGE} requests, is taken when the measure is asked for by "
+        f"name, and so are {', '.join(AT_LENGTH)}."
     )
     columns = (
         Column("uss", "USS of a worker", "MiB"),
@@ -48,7 +55,7 @@ class MemoryCurve(Measure):
     def take(self, bench: Bench) -> None:
         site = bench.site("django")
         read_once(site)
-        servers = with_immortal(bench.select(is_compared))
+        servers = with_immortal(bench.select(compared(bench)))
         stages = stages_of(bench)
         for server in bench.installed(self, "", servers):
             with bench.expected(self, "", server):
@@ -106,8 +113,15 @@ def of_one(all_of_them: Memory, requests: int) -> dict[str, float]:
     }
 
 
-def is_compared(server: Server) -> bool:
-    """Each spawn method of ours, and what most people use for a fork."""
-    if server.family == "passtwist":
-        return server.threads == 1
-    return server.name == "gunicorn sync --preload"
+def compared(bench: Bench) -> Callable[[Server], bool]:
+    """Each spawn method of ours, what most people use for a fork, and some peers."""
+    peers = ["gunicorn sync --preload"]
+    if MemoryCurve.name in bench.asked:
+        peers += AT_LENGTH
+
+    def is_compared(server: Server) -> bool:
+        if server.family == "passtwist":
+            return server.threads == 1
+        return server.name in peers
+
+    return is_compared

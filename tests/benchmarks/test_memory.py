@@ -114,6 +114,23 @@ def test_the_longest_stage_of_the_curve_is_for_who_asks_for_it(tmp_path):
     assert stages("memory-curve", quick=True) == (0, 1, 10)
 
 
+def test_the_curve_of_many_servers_is_for_who_asks_for_it(tmp_path):
+    """Those that share nothing after a fork have little to show in a whole run."""
+
+    def names(*asked):
+        bench = Bench(every_server(), False, tmp_path, frozenset(asked))
+        return {one.name for one in bench.select(memory_curve.compared(bench))}
+
+    methods = {f"passtwist {method}" for method in ("smart", "smart-lv2")}
+    methods |= {"passtwist conservative", "gunicorn sync --preload"}
+    assert names() == methods
+    assert names("memory-curve") == methods | {
+        "gunicorn sync",
+        "uwsgi",
+        "passenger builtin",
+    }
+
+
 def test_the_default_is_measured_before_smart():
     names = [one.name for one in with_auto([Gunicorn(), Passtwist("smart")])]
     assert names == ["gunicorn sync", "passtwist auto", "passtwist smart"]
