@@ -48,9 +48,9 @@ class Environment:
         """What its interpreter prints; it must succeed."""
         return run(self.python, *arguments, cwd=cwd or self.folder)
 
-    def install(self, project: Path) -> None:
-        """Build the wheel of *project* and install it."""
-        self.run(*PIP_INSTALL, project)
+    def install(self, *projects: Path) -> None:
+        """Build the wheels of *projects* and install them."""
+        self.run(*PIP_INSTALL, *projects)
 
 
 def run(*command: str | Path, cwd: Path | None = None) -> str:

@@ -60,8 +60,7 @@ def sources(tmp_path_factory) -> Path:
 def environment(sources, tmp_path_factory) -> Environment:
     """A virtual environment with all of them."""
     environment = Environment.make(tmp_path_factory.mktemp("with_plugins"))
-    for name in NAMES:
-        environment.install(sources / name)
+    environment.install(*(sources / name for name in NAMES))
     return environment
 
 

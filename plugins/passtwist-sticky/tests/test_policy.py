@@ -19,7 +19,8 @@ NAME = b"_passtwist_route"
 class Asked:
     """As much of a request as a policy looks at, and the rest."""
 
-    body, body_file, body_length = b"", None, 0
+    body, body_file, body_length, body_stream = b"", None, 0, None
+    upgrade = ()
     method, path = b"GET", b"/"
 
     def __init__(self, *pairs):
