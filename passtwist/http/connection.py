@@ -57,6 +57,8 @@ class Connection(StreamingLink):
     """
 
     tunnel: Tunnel | None = None
+    # App, request id and status of a response that the client has not taken yet.
+    _unsent = ("", b"", 0)
 
     def __init__(self, front: FrontEnd, door: Door) -> None:
         super().__init__(front, door)
@@ -150,6 +152,8 @@ class Connection(StreamingLink):
             self._state = State.FLUSHING
         else:
             self._next_request()
+            return
+        self._unsent = (exchange.app, exchange.request_id, exchange.status)
 
     def become_tunnel(self, tunnel: Tunnel) -> bytes:
         """Its request was upgraded; answers with what the client has sent since."""
@@ -192,6 +196,13 @@ class Connection(StreamingLink):
             self._next_request()
         elif self._state is State.CLOSING:
             self._close()
+
+    def output_suffers(self, reason: str) -> None:
+        app, request_id, status = self._unsent
+        if self.exchange is not None:
+            app, request_id = self.exchange.app, self.exchange.request_id
+            status = self.exchange.status
+        self.front.failure_log.report(app, request_id, status, reason)
 
     def output_lost(self) -> None:
         if self._state is not State.CLOSED:

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet import tcp
 from twisted.internet.interfaces import IPullProducer, IPushProducer
-from twisted.logger import Logger
 from zope.interface import implementer
 
 from passtwist.http.spool import Spool
@@ -43,8 +42,6 @@ PATIENCE = 0.01
 # Handed to the transport to learn when the socket is writable again.
 _SENTINEL = 1024
 
-_log = Logger()
-
 
 class OutputOwner(Protocol):
     """Who is told how it goes."""
@@ -60,6 +57,9 @@ class OutputOwner(Protocol):
 
     def output_roomy(self) -> None:
         """Write on."""
+
+    def output_suffers(self, reason: str) -> None:
+        """Something is short that a response needs; it is worth a line in the log."""
 
     def output_lost(self) -> None:
         """The connection is broken, or its response can't be completed."""
@@ -271,7 +271,7 @@ class Output:
         try:
             spool = self._spool = Spool(self._folder, self._space)
         except OSError as error:
-            _log.error("no file for a response: {error}", error=error)
+            self._owner.output_suffers(f"no file for the response: {error}")
             return
         pieces, self._overflow = self._overflow, deque()
         for piece in pieces:
@@ -289,9 +289,9 @@ class Output:
         if not self._overflow:
             stored = spool.append(data)
             if stored < len(data):
-                _log.error(
-                    "no room on disk for a response, its worker has to wait: {reason}",
-                    reason=spool.lacks,
+                self._owner.output_suffers(
+                    "no room on disk for the response, its worker has to wait: "
+                    f"{spool.lacks}"
                 )
         if stored < len(data):
             self._overflow.append(bytes(data[stored:]))
@@ -309,7 +309,9 @@ class Output:
             try:
                 return self._spool.take(size)
             except OSError as error:
-                _log.error("a response's file can't be read: {error}", error=error)
+                self._owner.output_suffers(
+                    f"the response's file can't be read: {error}"
+                )
                 self._owner.output_lost()
                 return None
         if self._overflow:

@@ -178,6 +178,11 @@ class Tunnel:
     def output_waits(self) -> None:
         """No deadline, as long as the worker is there; see `close`."""
 
+    def output_suffers(self, reason: str) -> None:
+        exchange = self._exchange
+        failure_log = self._connection.front.failure_log
+        failure_log.report(exchange.app, exchange.request_id, exchange.status, reason)
+
     def output_roomy(self) -> None:
         """More would fit; but as nothing is to wait for long, wait for the end."""
 
@@ -217,5 +222,7 @@ def _watch(connection: Connection) -> None:
         transport.setTcpKeepAlive(True)
         if connection.is_plain:
             handle = connection.transport.getHandle()
-            for option, value in _KEEP_ALIVE:
+            # Twisted says of Unix sockets, too, that they are TCP's.
+            options = () if handle.family == socket.AF_UNIX else _KEEP_ALIVE
+            for option, value in options:
                 handle.setsockopt(socket.IPPROTO_TCP, option, value)

@@ -145,8 +145,10 @@ def test_all_clients_together_have_so_much_disk(bench):
     assert bench.front.space.spooled == 0
 
 
-def test_without_a_file_the_worker_waits_at_once(bench):
-    """Nothing is lost when the folder is gone."""
+def test_without_a_file_the_worker_waits_at_once(bench, lines):
+    """Nothing is lost when the folder is gone; the log names the request, whether its
+    worker is still at it or not.
+    """
     config = FrontEndConfig(spool_dir=str(bench.folder / "missing"))
     bench.configure(config=config, response_memory=10)
     client = bench.connect()
@@ -160,6 +162,16 @@ def test_without_a_file_the_worker_waits_at_once(bench):
     client.transport.producer.resumeProducing()
     assert client.take() == b"a" * 20 + b"b" * 20
     assert bench.pool.last.calls == ["pause", "resume"]
+    other = bench.connect()
+    other.send(GET)
+    other.transport.producer.pauseProducing()
+    bench.pool.last.responder.answer(b"404 Not Found\r\n", b"x" * 100)
+    lose_patience(bench)
+    why = f"no file for the response: [Errno 2] No such file or directory: '{bench.folder}"
+    assert [line.partition("/missing/")[0] for line in lines] == [
+        f"request id-1 of shop: 200: {why}",
+        f"request id-2 of shop: 404: {why}",
+    ]
 
 
 def test_a_client_too_slow_for_an_answer_within_submit_still_holds_the_worker(bench):
@@ -236,6 +248,9 @@ class Owner:
 
     def output_waits(self):
         pass
+
+    def output_suffers(self, reason):
+        raise AssertionError(reason)
 
     def output_lost(self):
         raise AssertionError("nothing was lost")
