@@ -55,6 +55,7 @@ class Answer:
     :ivar is_complete: the last frame has been sent.
     :ivar completed_at: when that was (CLOCK_MONOTONIC), for a response that
         the app may still be busy with.
+    :ivar is_cut: the app gave more than its Content-Length.
     :ivar holds_end: send no last frame before `finish`.
     """
 
@@ -67,6 +68,7 @@ class Answer:
         "completed_at",
         "holds_end",
         "is_complete",
+        "is_cut",
         "is_started",
     )
 
@@ -79,7 +81,7 @@ class Answer:
         self._left: Optional[int] = None
         self._is_head = self._has_no_body = is_head
         self.is_started = False
-        self.is_complete = False
+        self.is_complete = self.is_cut = False
         self.completed_at = 0.0
         self.holds_end = holds_end
 
@@ -133,13 +135,18 @@ class Answer:
         """
         if not isinstance(data, bytes):
             raise BrokenAnswer("the app gave %s, not bytes" % type(data).__name__)
-        if not data or self.is_complete:
+        if not data:
+            return
+        if self.is_complete:
+            self.is_cut = not self._has_no_body
             return
         last = 0
         if self._left is not None:
             # Longer than announced: the client must not take the surplus for
             # the next response.
-            data = data[: self._left] if len(data) > self._left else data
+            if len(data) > self._left:
+                data = data[: self._left]
+                self.is_cut = not self._has_no_body
             self._left -= len(data)
             if not self._left and not self.holds_end:
                 # So that a response of one chunk is one write also when it

@@ -28,6 +28,7 @@ FILE_BLOCK = 64 * 1024
 ERROR_BODY = b"Internal Server Error\n"
 ERROR_HEADERS = [("Content-Type", "text/plain; charset=utf-8")]
 VERSION = (1, 0)
+CUT = "the app gave more than its Content-Length; the rest was cut off"
 
 # The end of a response goes out with its last chunk, which saves a write and a
 # read for each response of Django and Flask; the worker then counts as free
@@ -110,6 +111,8 @@ class WsgiHalf:
                     _close(closing, place)
                     self._note_leisure(monotonic() - begun)
                 answer.finish()
+            if answer.is_cut:
+                _log(BrokenAnswer(CUT), place)
             return True
         except ControllerGone:
             return False

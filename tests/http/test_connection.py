@@ -499,6 +499,42 @@ def test_a_body_without_room_on_disk_is_503(bench):
     assert bench.pool.sessions == []
 
 
+def test_the_files_of_all_bodies_have_so_much_room(bench):
+    """503 beyond it; there is room again when a session has ended."""
+    config = FrontEndConfig(spool_dir=str(bench.folder), max_spool=30)
+    bench.configure(config=config, body_memory=10)
+    first, second = bench.connect(), bench.connect()
+    first.send(post(b"x" * 20))
+    data = second.send(post(b"y" * 20))
+    assert data.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+    assert b"\r\nRetry-After: 1\r\n" in data
+    assert len(bench.pool.sessions) == 1
+    assert bench.front.space.spooled == 20
+    bench.pool.last.responder.answer(b"200 OK\r\n", b"thanks")
+    assert bench.front.space.spooled == 0
+    bench.connect().send(post(b"z" * 30))
+    assert bench.pool.last.request.body_length == 30
+
+
+def test_the_memory_of_all_bodies_is_limited(bench):
+    """What is beyond it goes to a file, however small; nothing is refused."""
+    config = FrontEndConfig(spool_dir=str(bench.folder), max_buffers=30)
+    bench.configure(config=config)
+    clients = [bench.connect() for _ in range(3)]
+    for client in clients:
+        client.send(post(b"x" * 20, length=25))
+    space = bench.front.space
+    assert (space.memory, space.spooled) == (20, 40)
+    clients[0].leave()
+    assert (space.memory, space.spooled) == (0, 40)
+    for client in clients[1:]:
+        client.send(b"y" * 5)
+        with open(bench.pool.last.request.body_file, "rb", closefd=False) as file:
+            assert file.read() == b"x" * 20 + b"y" * 5
+        bench.pool.last.responder.answer(b"200 OK\r\n", b"thanks")
+    assert (space.memory, space.spooled) == (0, 0)
+
+
 def test_an_announced_body_that_is_too_large_is_413(bench):
     """Refused before a byte of it, and the connection ends."""
     bench.configure(Site("shop", max_body=10))

@@ -210,15 +210,30 @@ def test_less_than_the_content_length_fails_the_answer(controller, capsys):
     assert "6 bytes less than its Content-Length" in capsys.readouterr().err
 
 
-def test_more_than_the_content_length_is_cut(controller):
-    """The surplus must not become part of the next response."""
-    frames, is_usable = controller.run(
-        app_giving(
-            iter([b"hel", b"lo and more", b"!"]), headers=[("Content-Length", "5")]
-        )
-    )
+@pytest.mark.parametrize("rest", [[b"lo and more", b"!"], [b"lo", b"!"]])
+def test_more_than_the_content_length_is_cut(controller, capsys, rest):
+    """The surplus must not become part of the next response; the log says so."""
+    app = app_giving(iter([b"hel", *rest]), headers=[("Content-Length", "5")])
+    frames, is_usable = controller.run(app)
     assert frames[1:] == [(BODY, 0, b"hel"), (BODY, LAST, b"lo")]
     assert is_usable
+    assert capsys.readouterr().err == (
+        "passtwist: GET '/' failed: the app gave more than its Content-Length; the "
+        "rest was cut off\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "pairs"),
+    [("200 OK", {"REQUEST_METHOD": "HEAD"}), ("304 Not Modified", {})],
+)
+def test_a_body_that_is_not_sent_anyway_is_not_complained_of(
+    controller, capsys, status, pairs
+):
+    """To HEAD apps answer what they like."""
+    app = app_giving([b"hello", b"!"], status, headers=[("Content-Length", "5")])
+    controller.run(app, **pairs)
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
