@@ -23,6 +23,12 @@ from tests.service.certificates import Authority
 
 NAME = "shop.example.org"
 CERTBOT = f"/etc/letsencrypt/live/{NAME}"
+# Beside the page's, for the one who speaks WebSocket.
+TALKER_APP = """
+[[app]]
+name = "talker"
+root = "{root}"
+"""
 PATH = os.environ.get("PATH", os.defpath) + ":/usr/sbin"
 
 
@@ -38,6 +44,7 @@ class Place:
         self.folder = Path(tempfile.mkdtemp(prefix="ptw-"))
         self.folder.chmod(0o755)
         self.site = Site(self.folder, "shop", APPS / "behind")
+        self.talker = shutil.copytree(APPS / "talker" / "site", self.folder / "talker")
         self.socket = self.folder / "passtwist.sock"
         self.port, self.plain_port, self.inner_port = free_ports(3)
         self.authority = Authority()
@@ -72,10 +79,11 @@ class Place:
         """Ours, as the page has it; it listens for the test, too."""
         text = self.block("toml")
         file = self.folder / "passtwist.toml"
-        file.write_text(text)
+        file.write_text(text + TALKER_APP.format(root=self.talker))
         listen = tomllib.loads(text)["server"]["listen"]
         return RunningServer(
             f"--config={file}",
+            f"--plugin-file={APPS / 'talker' / 'talker_plugin.py'}",
             *(f"--listen={each}" for each in listen),
             f"--access-log={self.folder}/access.log",
             "--access-log-format=json",

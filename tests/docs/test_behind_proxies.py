@@ -9,6 +9,7 @@ import os
 import pytest
 
 from tests.docs.proxies import NAME, Place, Proxy
+from tests.integration.websocket import BINARY, CLOSE, WebSocket
 
 pytest.importorskip("OpenSSL", reason="needs passtwist[tls]")
 
@@ -130,6 +131,16 @@ def test_connections_are_kept_and_streams_flow_at_once(place):
     (place.site.root / "gate").touch()
     assert answer.read() == b"data: second\n\n"
     client.close()
+
+
+def test_websockets_go_through(place):
+    """To the app for any host, whose workers take them."""
+    with WebSocket(place) as talk:
+        for message in (b"hello", os.urandom(100_000)):
+            talk.send(message)
+            assert talk.receive() == (BINARY, message)
+        talk.send(b"", CLOSE)
+        assert talk.receive()[0] == CLOSE
 
 
 @for_nginx

@@ -54,9 +54,10 @@ class WebSocket:
         head, self._unread = read_head(self.connection)
         assert head.startswith(b"HTTP/1.1 101 Switching Protocols\r\n"), head
         accept = base64.b64encode(hashlib.sha1(key + _MAGIC).digest())
-        assert b"\r\nSec-WebSocket-Accept: " + accept in head
-        assert b"\r\nUpgrade: websocket" in head
-        assert b"\r\nConnection: Upgrade" in head
+        # Proxies in front write names, and words of values, in their own way.
+        lines = head.lower().split(b"\r\n")
+        assert b"sec-websocket-accept: " + accept.lower() in lines
+        assert {b"upgrade: websocket", b"connection: upgrade"} <= set(lines)
 
     def __enter__(self) -> WebSocket:
         return self
