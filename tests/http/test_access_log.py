@@ -145,6 +145,73 @@ def test_lines_are_written_with_the_next_tick(bench):
     log.close()
 
 
+@pytest.fixture
+def told(bench):
+    """A front end with an access log in JSON; what it has told of the requests."""
+    path = bench.folder / "access.log"
+    log = AccessLog(str(path), "json")
+    log.open()
+    bench.configure(access_log=log)
+
+    def told():
+        log.flush()
+        keys = ("status", "total_s", "queue_s", "app_s", "worker", "spawn_method")
+        more = ("attempts", "received", "sent", "complete", "request_id")
+        found = [json.loads(line) for line in path.read_bytes().splitlines()]
+        path.write_bytes(b"")
+        return [tuple(one[key] for key in (*keys, *more)) for one in found]
+
+    yield told
+    log.close()
+
+
+def test_it_tells_where_a_requests_time_went(bench, told):
+    """Two seconds for its body, three in the queue, five in the second worker that it
+    was given to.
+    """
+    client = bench.connect()
+    client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab")
+    bench.pass_time(2)
+    client.send(b"cd")
+    session = bench.pool.last
+    session.queued_at = bench.clock.seconds()
+    bench.pass_time(3)
+    session.started_at, session.attempts = bench.clock.seconds(), 2
+    bench.pass_time(5)
+    session.responder.answer(b"200 OK\r\n", b"hello")
+    facts = (4711, "conservative", 2, 4, 5, True, "id-1")
+    assert told() == [(200, 10.0, 3.0, 5.0, *facts)]
+
+
+def test_a_request_that_never_got_to_a_worker_was_in_the_queue(bench, told):
+    """Until its client left, or it was answered without an app."""
+    client = bench.connect()
+    client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    session = bench.pool.last
+    session.queued_at, session.attempts = bench.clock.seconds(), 0
+    session.worker_pid, session.spawn_method = 0, ""
+    bench.pass_time(3)
+    client.leave()
+    other = bench.connect()
+    other.send(b"nonsense\r\n\r\n")
+    left, refused = told()
+    assert left == (499, 3.0, 3.0, 0.0, 0, "", 0, 0, 0, False, "id-1")
+    assert refused[:7] == (400, 0.0, 0.0, 0.0, 0, "", 0)
+
+
+def test_a_response_that_was_cut_off_is_not_complete(bench, told):
+    """With the status that the client saw."""
+    client = bench.connect()
+    client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    session = bench.pool.last
+    session.queued_at = session.started_at = bench.clock.seconds()
+    session.responder.begin(b"200 OK\r\nContent-Length: 10\r\n")
+    session.responder.write(b"1234")
+    session.responder.finish()
+    facts = (4711, "conservative", 1, 0, 4, False, "id-1")
+    assert told() == [(200, 0.0, 0.0, 0.0, *facts)]
+
+
 def test_a_batch_is_written_when_it_is_large_enough(tmp_path):
     """Without waiting for a tick."""
     log = AccessLog(str(tmp_path / "log"))

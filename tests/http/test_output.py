@@ -167,7 +167,8 @@ def test_without_a_file_the_worker_waits_at_once(bench, lines):
     other.transport.producer.pauseProducing()
     bench.pool.last.responder.answer(b"404 Not Found\r\n", b"x" * 100)
     lose_patience(bench)
-    why = f"no file for the response: [Errno 2] No such file or directory: '{bench.folder}"
+    error = f"[Errno 2] No such file or directory: '{bench.folder}"
+    why = f"no file for the response: {error}"
     assert [line.partition("/missing/")[0] for line in lines] == [
         f"request id-1 of shop: 200: {why}",
         f"request id-2 of shop: 404: {why}",
