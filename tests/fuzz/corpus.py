@@ -59,7 +59,7 @@ PROXY = [
 
 OF_WORKERS = [
     b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhelloHTTP/1.1 200 OK\r\n\r\n",
-    b"HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n1;a=b\r\nx\r\n0\r\nX: y\r\n\r\n",
+    b"HTTP/1.1 200\r\ntransfer-encoding:chunked\r\n\r\n1;a=b\r\nx\r\n0\r\nX: y\r\n\r\n",
     b"HTTP/1.0 200 OK\r\nConnection: close, x\r\n\r\nuntil the end",
     b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 204 None\r\n\r\n",
     b"hHTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\nETag: x\r\n\r\n",
@@ -81,7 +81,7 @@ def seeds(target: str) -> Iterator[bytes]:
 
 
 def _texts(target: str) -> Iterable[bytes]:
-    if target in ("scanner", "connection", "worker_request"):
+    if target in ("scanner", "connection", "streamed", "worker_request"):
         return [case.sent for case in CASES] + [
             one.sent for one in (*ATTACKS, *CONTROLS)
         ]

@@ -94,6 +94,7 @@ def scanner(data: bytes) -> None:
 
 
 _reader = OurReader()
+_streaming = OurReader(streamed=True)
 
 
 def connection(data: bytes) -> None:
@@ -109,6 +110,15 @@ def connection(data: bytes) -> None:
     assert len(reading.seen) == len(reading.statuses) - len(refused)
     if not is_foreign_to_h11(text):
         assert read_by_h11(text + MARKER)[: len(reading.seen)] == reading.seen
+
+
+def streamed(data: bytes) -> None:
+    """An app that gets bodies as they come is told what any other is."""
+    text, first, second = halves(data)
+    reading = _reader.read(text + MARKER)
+    again = _streaming.read(first, second + MARKER)
+    assert [*map(_told, again.statuses)] == [*map(_told, reading.statuses)]
+    assert again[1:] == reading[1:]
 
 
 def chunked(data: bytes) -> None:
@@ -351,6 +361,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     for target in (
         scanner,
         connection,
+        streamed,
         chunked,
         response_head,
         frames,

@@ -11,7 +11,10 @@ from typing import NamedTuple
 import h11
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from zope.interface import implementer
+from zope.interface.verify import verifyClass
 
+from passtwist.api.interfaces import IBodyTaker
 from passtwist.http.access_log import AccessLog
 from passtwist.http.config import FrontEndConfig, Site
 from passtwist.http.front import FrontEnd
@@ -58,14 +61,47 @@ def seen_by(pool: FakePool) -> tuple[bytes, ...]:
     )
 
 
-class OurReader:
-    """A front end that reads one connection after another."""
+@implementer(IBodyTaker)
+class Taker:
+    """An app that answers when it has read the body."""
 
-    def __init__(self) -> None:
+    def __init__(self, session: FakeSession, reader: OurReader) -> None:
+        self._session = session
+        self._reader = reader
+        self._got = b""
+
+    def take(self, data: bytes) -> bool:
+        self._got += data
+        return True
+
+    def take_end(self) -> None:
+        self._reader.note(self._session, self._got)
+        self._reader.unanswered.append(self._session)
+
+    def take_failure(self) -> None:
+        pass
+
+
+verifyClass(IBodyTaker, Taker)
+
+
+class OurReader:
+    """A front end that reads one connection after another.
+
+    :param streamed: the app is asked before the body is there (`buffer_requests`).
+    :param lazy: it does not read it then, but answers at once.
+    :ivar unanswered: what it has read to the end; a worker answers later.
+    """
+
+    def __init__(self, streamed: bool = False, lazy: bool = False) -> None:
         self.clock = Clock()
-        self.pool = FakePool(hello)
+        self.pool = FakePool(self._answer)
+        self._lazy = lazy
+        self.unanswered: list[FakeSession] = []
+        self._seen: list[bytes] = []
+        site = Site("a", buffer_requests=not streamed)
         self.front = FrontEnd(
-            self.pool, [Site("a")], FrontEndConfig(), self.clock, AccessLog("off")
+            self.pool, [site], FrontEndConfig(), self.clock, AccessLog("off")
         )
 
     def read(self, *pieces: bytes) -> Reading:
@@ -74,19 +110,35 @@ class OurReader:
         :raises ValueError: a variable of a request is there twice.
         """
         self.pool.sessions.clear()
+        self._seen = []
         connection = self.front.buildProtocol(None)
         transport = StringTransport()
         connection.makeConnection(transport)
         for piece in pieces:
             connection.dataReceived(piece)
+            while self.unanswered:
+                hello(self.unanswered.pop())
         statuses = tuple(int(status) for status in statuses_in(transport.value()))
         for session in self.pool.sessions:
             assert session.environ["wsgi.url_scheme"] == "http"
             assert not any("\0" in text for text in session.environ.values())
-        reading = Reading(statuses, seen_by(self.pool), not transport.disconnecting)
+        reading = Reading(statuses, tuple(self._seen), not transport.disconnecting)
         connection.connectionLost()
         assert self.clock.getDelayedCalls() == []
         return reading
+
+    def note(self, session: FakeSession, body: bytes) -> None:
+        """The app has got a request, and this of its body."""
+        request = session.request
+        self._seen.append(b"%b %b %b" % (request.method, request.path, body))
+
+    def _answer(self, session: FakeSession) -> None:
+        stream = session.request.body_stream
+        if stream is None or self._lazy:
+            self.note(session, session.request.body)
+            hello(session)
+        else:
+            stream.begin(Taker(session, self))
 
 
 def read_by_h11(data: bytes) -> tuple[bytes, ...]:

@@ -87,23 +87,40 @@ RULINGS = {
 }
 
 ELSEWHERE = {
-    "R34": [
-        "http/test_sockets.py::test_a_client_that_is_refused_a_large_upload_can_read_why",
-        "http/test_requirements.py::test_on_a_socket",
+    "R30": [
+        (
+            "http/test_connection.py::"
+            "test_continue_is_sent_once_and_only_when_the_body_is_wanted"
+        )
     ],
-    # The admin socket's; a site's files have theirs.
-    "R39": ["admin/test_server.py::test_the_wrong_method_is_refused"],
+    "R34": [
+        "http/test_requirements.py::test_on_a_socket",
+        "http/test_sockets.py::test_a_client_that_is_refused_a_large_upload_can_read_why",
+        "http/test_tls.py::test_a_refused_upload_gets_its_error_over_tls",
+    ],
+    "R39": [
+        "http/test_static.py::test_only_reading_is_allowed",
+        "http/test_static.py::test_a_part_is_sent_as_such",
+        "admin/test_server.py::test_the_wrong_method_is_refused",
+    ],
     "R41": [
+        "service/test_retry.py::test_a_begun_request_gets_no_second_victim",
         "service/test_gateway.py::test_a_request_that_was_not_begun_goes_to_another_worker",
-        "integration/test_in_flight.py::test_a_request_whose_worker_was_gone_before_it_began_is_retried",
     ],
     "R42": [
-        "http/test_connection.py::test_a_failure_before_the_response_is_an_error_page"
+        "service/test_retry.py::test_a_begun_request_gets_no_second_victim",
+        "integration/test_time_limits.py::test_a_request_that_takes_too_long_is_answered_504_and_its_worker_ended",
+        "integration/test_pool.py::test_a_full_queue_is_answered_503_at_once",
     ],
     "R45": [
         "http/test_deadlines.py::test_a_head_that_drips_is_408_in_the_end",
         "http/test_deadlines.py::test_an_idle_connection_is_closed_silently",
     ],
+    "R47": [
+        "http/test_upgrade.py::test_an_upgrade_is_granted_in_the_words_of_the_app",
+        "http/test_upgrade.py::test_what_follows_a_wish_that_was_not_granted_is_no_request",
+    ],
+    "R48": ["http/test_static.py::test_what_is_no_file_there_is_not_found"],
     "idle": [
         "http/test_deadlines.py::test_a_connection_that_says_nothing_is_closed_silently",
         "http/test_deadlines.py::test_a_head_that_drips_is_408_in_the_end",

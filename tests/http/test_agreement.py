@@ -59,6 +59,40 @@ def test_nothing_behind_a_refused_request_reaches_the_app(reader, sent):
     assert len(reading.seen) == len(reading.statuses) - len(refusals)
 
 
+@pytest.fixture(scope="module")
+def streaming():
+    return OurReader(streamed=True)
+
+
+@given(st.data())
+def test_an_app_that_gets_bodies_as_they_come_gets_the_same(reader, streaming, data):
+    """Whether a body is read before the app is asked, or by the app."""
+    sent = data.draw(pipelines) + MARKER
+    assert streaming.read(*data.draw(splits(sent))) == reader.read(sent)
+
+
+@pytest.fixture(scope="module")
+def lazy():
+    return OurReader(streamed=True, lazy=True)
+
+
+@given(st.data())
+def test_a_body_that_nobody_reads_is_no_request(lazy, data):
+    """All that an app is asked for behind it is what h11 finds there, too."""
+    sent = data.draw(pipelines)
+    seen = lazy.read(*data.draw(splits(sent + MARKER))).seen
+    if not is_foreign_to_h11(sent):
+        theirs = read_by_h11(sent + MARKER)
+        # Of the last one only the head was read.
+        whole = [without_body(one) for one in seen[:-1]]
+        assert whole == [without_body(one) for one in theirs[: len(whole)]]
+        assert SEEN_MARKER not in seen or SEEN_MARKER in theirs
+
+
+def without_body(seen: bytes) -> bytes:
+    return b" ".join(seen.split(b" ", 2)[:2])
+
+
 @given(data=st.binary(max_size=120), cut=st.integers(0, 120))
 def test_any_bytes_mean_the_same_however_they_are_split(reader, data, cut):
     """Bytes that are no request at all, too."""

@@ -46,14 +46,16 @@ class Attack:
 
     :ivar name: also in the path of its first request, and of its marker.
     :ivar pieces: as they are sent, with a while between them.
-    :ivar status: of the first final response; 0 when none may come.
+    :ivar status: of the first final response.
     :ivar reaches: lines that the app writes, as RECORDER does.
+    :ivar breaks_off: the client sends nothing more, and says so.
     """
 
     name: str
     pieces: tuple[bytes, ...]
     status: int
     reaches: tuple[str, ...] = ()
+    breaks_off: bool = False
 
     @property
     def sent(self) -> bytes:
@@ -383,7 +385,8 @@ def halves() -> Iterator[Attack]:
         name = f"half-{number}"
         # Where a chunk's size is due, a request is none.
         rest = marker(name) if number in (0, 1, 3) else b""
-        yield Attack(name, (post(name, *headers, body=body + rest),), 0)
+        sent = post(name, *headers, body=body + rest)
+        yield Attack(name, (sent,), 400, breaks_off=True)
     name = "half-end"
     # What would be the request line is a trailer, and none at that.
     yield Attack(name, (post(name, CHUNKED, body=b"0\r\n" + marker(name)),), 400)

@@ -51,7 +51,7 @@ def carry_out(server: RunningServer, attack: Attack, pieces: tuple[bytes, ...]) 
         try:
             for piece in pieces:
                 client.sendall(piece)
-            if not attack.status:
+            if attack.breaks_off:
                 client.shutdown(socket.SHUT_WR)
             received = b""
             while piece := client.recv(65536):
@@ -77,6 +77,11 @@ def ways(attack: Attack, end: bytes) -> list[tuple[bytes, ...]]:
     ]
 
 
+def goes_on(attack: Attack) -> bool:
+    """May another request follow on its connection?"""
+    return bool(attack.reaches) and not attack.name.startswith("last")
+
+
 @pytest.mark.parametrize(
     "attack", [*ATTACKS, *CONTROLS], ids=[one.name for one in (*ATTACKS, *CONTROLS)]
 )
@@ -84,8 +89,9 @@ def test_an_attack_reaches_the_app_as_what_it_is_or_not_at_all(
     server, recorder, attack
 ):
     """And the connection ends, or goes on behind exactly what was read."""
-    goes_on = bool(attack.reaches) and not attack.name.startswith("last")
-    end, reaches = (END, (*attack.reaches, ENDED)) if goes_on else (b"", attack.reaches)
+    end, reaches = b"", attack.reaches
+    if goes_on(attack):
+        end, reaches = END, (*reaches, ENDED)
     for pieces in ways(attack, end):
         before = len(recorder.seen())
         assert carry_out(server, attack, pieces) == attack.status
@@ -102,6 +108,28 @@ def test_no_marker_was_seen_at_all(server, recorder):
     seen = recorder.seen()
     assert seen[-1] == ENDED
     assert [one for one in seen if "/marker/" in one and one not in legitimate] == []
+
+
+def test_an_app_that_reads_bodies_as_they_come_hides_no_request_either(tmp_path):
+    """It may be asked for what turns out to be broken, but for nothing behind it."""
+    markers = Recorder(tmp_path, "markers")
+    streamed = Recorder(tmp_path, "streamed", base_uri="/attack", buffer_requests=False)
+    with serve(tmp_path, markers, streamed) as server:
+        for attack in (*ATTACKS, *CONTROLS):
+            for pieces in ways(attack, END if goes_on(attack) else b""):
+                assert carry_out(server, attack, pieces) == attack.status
+    whole = [(one, len(ways(one, b""))) for one in (*ATTACKS, *CONTROLS) if one.reaches]
+    expected = [
+        line.replace(" /attack", " ")
+        for one, times in whole
+        for line in one.reaches * times
+        if "/marker/" not in line
+    ]
+    assert streamed.seen() == expected
+    lines = [line for one, times in whole for line in (*one.reaches, ENDED) * times]
+    assert [line for line in markers.seen() if line != ENDED] == [
+        line for line in lines if "/marker/" in line
+    ]
 
 
 def test_every_attack_has_a_name_and_a_marker():

@@ -95,8 +95,8 @@ def carry_out(nginx, attack: Attack) -> None:
         client.settimeout(20)
         client.connect(str(nginx / "http"))
         try:
-            client.sendall(attack.sent + (END if attack.status else b""))
-            if not attack.status:
+            client.sendall(attack.sent + (b"" if attack.breaks_off else END))
+            if attack.breaks_off:
                 client.shutdown(socket.SHUT_WR)
             while client.recv(65536):
                 pass
