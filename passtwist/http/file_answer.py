@@ -149,10 +149,7 @@ def _send_part(
         session.abandon()
         return
     exchange.session = session
-    if connection.output.waiting:
-        exchange.hold()
-    else:
-        session.run()
+    session.run()
 
 
 def read_part(file: OpenFile, part: Part) -> bytes:

@@ -115,6 +115,9 @@ class FileSession:
             if connection is None:
                 self.abandon()
                 return
+            if connection.output.waiting:
+                exchange.hold()
+                return
             if turn <= 0:
                 self._later = exchange.front.clock.callLater(0, self.run)
                 return
@@ -128,8 +131,6 @@ class FileSession:
                 exchange.finish()
                 return
             exchange.write(piece)
-            if connection.output.waiting:
-                exchange.hold()
 
     def _read(self, size: int) -> bytes | None:
         reason = "the file became shorter while it was sent"

@@ -92,11 +92,11 @@ class CheckedHead:
 class ResponseHeads:
     """Checks blocks and remembers those that it has checked.
 
-    :param added: a line that each gets which has none of that name: `POWERED_BY`.
+    :ivar added: a line that each gets which has none of that name: `POWERED_BY`.
     """
 
     def __init__(self, added: bytes = b"") -> None:
-        self._added = added
+        self.added = added
         self._known: dict[bytes, CheckedHead] = {}
 
     def check(self, block: bytes) -> CheckedHead:
@@ -105,8 +105,8 @@ class ResponseHeads:
 
     def _learn(self, block: bytes) -> CheckedHead:
         head = check_head(block)
-        if self._added and b"\nx-powered-by:" not in block.lower():
-            head.block += self._added
+        if self.added and b"\nx-powered-by:" not in block.lower():
+            head.block += self.added
         if len(block) <= _CACHED_LENGTH:
             if len(self._known) >= _CACHED_BLOCKS:
                 self._known.clear()

@@ -153,6 +153,10 @@ class SiteFiles:
         headers = headers_of(exchange)
         accepted = headers.get(_ACCEPT, b"")
         answer = self._find(folder, names, accepted)
+        if exchange.front.response_heads.added:
+            answer = answer._replace(
+                kept=answer.kept + exchange.front.response_heads.added
+            )
         if self._keeps:
             answer = self._held.keep(path, accepted, answer)
         send(exchange, answer, headers)

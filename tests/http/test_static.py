@@ -101,6 +101,16 @@ def test_a_file_is_served_with_all_that_caches_need(site):
     assert not site.client.closed
 
 
+def test_who_sends_the_file_is_said_if_that_is_wanted(site):
+    """The setting `powered_by` is for all responses."""
+    config = FrontEndConfig(powered_by=True)
+    new = Site("shop", root=str(site.root), static=(("/static", "files"),))
+    site.serve()
+    site.bench.front.prepare([new], config)()
+    found = [site.ask("/static/a.txt")[1]["x-powered-by"] for _ in range(2)]
+    assert found == ["passtwist", "passtwist"]
+
+
 def test_head_says_the_same_without_the_file(site):
     """Length included."""
     _, wanted, _ = site.ask("/static/css/site.css")
