@@ -10,6 +10,7 @@ import socket
 
 from passtwist.errors import StartupError
 
+_OF_TLS = ("OpenSSL", "cryptography", "service_identity")
 _REMEDIES = {
     errno.EADDRINUSE: "`ss -ltnp` shows who listens there",
     errno.EADDRNOTAVAIL: (
@@ -36,7 +37,7 @@ def no_endpoint(description: str, error: Exception) -> StartupError:
     """*description* was not understood."""
     if isinstance(error, EndpointError):
         why = str(error)
-    elif isinstance(error, ModuleNotFoundError) and error.name == "OpenSSL":
+    elif isinstance(error, ModuleNotFoundError) and error.name in _OF_TLS:
         why = "TLS needs pyOpenSSL; pip install 'passtwist[tls]'"
     else:
         why = f"not an endpoint: {error}"

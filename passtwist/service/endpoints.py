@@ -154,11 +154,18 @@ def _unix(
     return wrap(UnixEndpoint(reactor, file, _number("backlog", backlog)))
 
 
-def _systemd(reactor: Any, wrap: Any, **named: str) -> Any:
-    which = named.get("name") or named.get("index") or "?"
-    text = "systemd:" + ":".join(f"{key}={value}" for key, value in named.items())
+def _systemd(
+    reactor: Any, wrap: Any, domain: str, index: str = "", name: str = ""
+) -> Any:
+    if bool(index) == bool(name):
+        raise EndpointError("not an endpoint: systemd: takes index= or name=")
+    return wrap(_passed(reactor, domain, f"name={name}" if name else f"index={index}"))
+
+
+def _passed(reactor: Any, domain: str, which: str) -> Any:
+    """A socket that systemd has passed."""
     try:
-        endpoint = serverFromString(reactor, text)
+        endpoint = serverFromString(reactor, f"systemd:domain={domain}:{which}")
     except (KeyError, IndexError):
         raise EndpointError(
             f"systemd has passed no socket {which}",
@@ -166,8 +173,8 @@ def _systemd(reactor: Any, wrap: Any, **named: str) -> Any:
             "FileDescriptorName= for name=)",
         ) from None
     if not isinstance(endpoint, AdoptedStreamServerEndpoint):
-        raise AssertionError(f"Twisted made {endpoint} of {text}")
-    return wrap(adopted(reactor, endpoint, which))
+        raise AssertionError(f"Twisted made {endpoint} of a socket of systemd's")
+    return adopted(reactor, endpoint, which)
 
 
 def _tls(
@@ -177,14 +184,19 @@ def _tls(
     port: str = "443",
     backlog: str = BACKLOG,
     interface: str = "::",
+    domain: str = "INET6",
+    name: str = "",
 ) -> Any:
     from passtwist.service.certificate_files import PemFiles, PemFolder
     from passtwist.service.tls_endpoint import tls_endpoint
 
-    address = TCP6ServerEndpoint if ":" in interface else TCP4ServerEndpoint
-    plain = address(
-        reactor, _number("port", port), _number("backlog", backlog), interface
-    )
+    if name:
+        plain = _passed(reactor, domain, f"name={name}")
+    else:
+        address = TCP6ServerEndpoint if ":" in interface else TCP4ServerEndpoint
+        plain = address(
+            reactor, _number("port", port), _number("backlog", backlog), interface
+        )
     path = os.path.abspath(path)
     source = PemFiles([path]) if os.path.isfile(path) else PemFolder(path)
     return tls_endpoint(reactor, wrap(plain), source)

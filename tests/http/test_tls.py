@@ -131,6 +131,18 @@ async def test_a_refused_upload_gets_its_error_over_tls(real, connect):
     assert data.endswith(b"</html>\n")
 
 
+@pytest_twisted.ensureDeferred
+async def test_who_begins_no_handshake_is_sent_away(real, certificate):
+    """The deadline of heads holds from the beginning."""
+    await real.serve(
+        f"ssl:0:interface=127.0.0.1:privateKey={certificate}:certKey={certificate}",
+        header_deadline=0.0,
+        linger=0.0,
+    )
+    client = await real.connect()
+    assert await client.until_closed() == b""
+
+
 async def turn():
     """Let the reactor run once."""
     from twisted.internet import task

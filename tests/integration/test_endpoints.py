@@ -31,18 +31,19 @@ SYSTEMD = """\
 #!{python}
 import fcntl, os, socket, sys
 
-unix, inet = socket.socket(socket.AF_UNIX), socket.socket()
+unix, inet, tls = socket.socket(socket.AF_UNIX), socket.socket(), socket.socket()
 unix.bind({path!r})
 os.chmod({path!r}, 0o640)
 inet.bind(("127.0.0.1", 0))
+tls.bind(("127.0.0.1", 0))
 numbers = []
-for one in (unix, inet):
+for one in (unix, inet, tls):
     one.listen()
     numbers.append(fcntl.fcntl(one.fileno(), fcntl.F_DUPFD, 10))
 for target, number in enumerate(numbers, 3):
     os.dup2(number, target)
 os.environ.update(
-    LISTEN_PID=str(os.getpid()), LISTEN_FDS="2", LISTEN_FDNAMES="files:web"
+    LISTEN_PID=str(os.getpid()), LISTEN_FDS="3", LISTEN_FDNAMES="files:web:tls"
 )
 os.execv({python!r}, [{python!r}, *sys.argv[1:]])
 """
@@ -81,6 +82,7 @@ class World:
             f"unix:{self.unix}:mode=600",
             "systemd:domain=UNIX:name=files",
             "systemd:domain=INET:name=web",
+            f"tls:{self.live}:name=tls:domain=INET",
         ]
         file = configure(
             self.folder,
@@ -101,7 +103,9 @@ class World:
         found = line.split(", ")
         ports = [int(each.rstrip("/").rpartition(":")[2]) for each in found[:6]]
         _, self.tcp6, self.ssl, self.tls, self.proxied, self.proxied_tls = ports
-        self.passed = int(found[8].rstrip("/").rpartition(":")[2])
+        self.passed, self.passed_tls = (
+            int(each.rstrip("/").rpartition(":")[2]) for each in found[8:]
+        )
         return [re.sub(r":\d+/", "", each) for each in found]
 
     def over_tls(self, plain, name=NAME):
@@ -173,6 +177,7 @@ def test_the_log_names_all_of_them(world):
         f"unix:{world.unix}",
         f"unix:{world.systemd}",
         "http://127.0.0.1",
+        "https://127.0.0.1",
     ]
 
 
@@ -205,6 +210,8 @@ def test_a_unix_socket_is_a_proxy_s_and_trusted_where_the_settings_say_so(world)
 def test_a_socket_of_systemd_s(world):
     environ = ask(connect(("127.0.0.1", world.passed)))
     assert about(environ)[3:] == ("127.0.0.1", str(world.passed))
+    environ = ask(world.over_tls(connect(("127.0.0.1", world.passed_tls))))
+    assert about(environ)[:2] == ("https", "on")
 
 
 BINARY = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import sys
 
 import pytest
 from twisted.internet import reactor
@@ -82,12 +83,16 @@ def test_strings_are_split_as_twisted_does(text, expected):
         ),
         ("unix:/x:mode=999", "not an endpoint: mode '999' is no number from 0 to 777"),
         ("unix:/x:group=no-such", "there is no group 'no-such'; make it first"),
+        (
+            "systemd:domain=INET:name=web:index=0",
+            "not an endpoint: systemd: takes index= or name=",
+        ),
         ("haproxy:haproxy:tcp:0", "not an endpoint: haproxy: twice"),
         (
             "systemd:domain=INET:name=web",
             (
-                "systemd has passed no socket web; start the server by a .socket unit "
-                "that has it (ListenStream=, and FileDescriptorName= for name=)"
+                "systemd has passed no socket name=web; start the server by a .socket "
+                "unit that has it (ListenStream=, and FileDescriptorName= for name=)"
             ),
         ),
         (
@@ -281,6 +286,17 @@ def test_what_is_wrong_with_certificates_is_told(tmp_path, issued):
         for told in (refusal_of(f"ssl:0:{paths}"), refusal_of(f"tls:{folder}:port=0")):
             assert f".pem: {expected}" in told
             assert "it takes a certificate and its key" in told
+
+
+@pytest.mark.parametrize("missing", ["OpenSSL", "cryptography"])
+def test_what_tls_needs_is_told_where_it_is_missing(monkeypatch, missing):
+    """It is an extra."""
+    for name in ("certificate_files", "tls_endpoint"):
+        monkeypatch.delitem(sys.modules, f"passtwist.service.{name}", raising=False)
+    monkeypatch.setitem(sys.modules, missing, None)
+    assert refusal_of("tls:/etc/letsencrypt/live") == (
+        "TLS needs pyOpenSSL; pip install 'passtwist[tls]'"
+    )
 
 
 @in_reactor
