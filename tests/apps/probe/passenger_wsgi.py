@@ -158,6 +158,15 @@ def big(environ, start_response, query):
     return (body[at : at + step] for at in range(0, len(body), step))
 
 
+def flood(environ, start_response, query):
+    """A body of any size, which is never in memory as a whole."""
+    block, left = content(1 << 20), int(query["size"])
+    start_response("200 OK", [("Content-Length", str(left))])
+    while left:
+        yield block[:left]
+        left -= min(left, len(block))
+
+
 def stream(environ, start_response, query):
     """Pieces; before each the gate of its number must be open."""
     start_response("200 OK", [("Content-Type", "text/plain")])
@@ -246,6 +255,7 @@ ROUTES = {
     "environ": show_environ,
     "fail": fail,
     "file": wrap_file,
+    "flood": flood,
     "hints": hints,
     "lines": lines,
     "note": note_it,
