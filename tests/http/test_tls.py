@@ -8,7 +8,9 @@ import pytest
 import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.endpoints import TCP4ClientEndpoint, wrapClientTLS
+from zope.interface import implementer
 
+from passtwist.api.interfaces import ITunnelEnd
 from passtwist.http.config import Site
 
 x509 = pytest.importorskip("cryptography.x509", reason="needs passtwist[tls]")
@@ -165,3 +167,67 @@ async def test_a_large_file_goes_through_the_encryption(connect, tmp_path):
         client.transport.resumeProducing()
     answer = await client.until_closed()
     assert answer.partition(b"\r\n\r\n")[2] == content
+
+
+@implementer(ITunnelEnd)
+class Worker:
+    """A worker's end; notes what it is told."""
+
+    def __init__(self):
+        self.received = bytearray()
+        self.told = []
+
+    def send(self, data):
+        self.received += data
+
+    def end(self):
+        self.told.append("end")
+
+    def pause(self):
+        self.told.append("pause")
+
+    def resume(self):
+        self.told.append("resume")
+
+    def close(self):
+        self.told.append("close")
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_tunnel_goes_through_tls(real, connect):
+    """All bytes both ways; a client that does not read holds the worker."""
+    client = await connect()
+    client.send(
+        b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: raw\r\n\r\nearly"
+    )
+    while not real.pool.sessions:
+        await turn()
+    worker = Worker()
+    near = real.pool.last.responder.upgrade(
+        b"101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: raw\r\n", worker
+    )
+    client.transport.pauseProducing()
+    noise, turns_held = b"", 0
+    while turns_held < 50:  # until the kernel's buffers are full, too
+        turns_held += 1
+        if worker.told[-1:] != ["pause"]:
+            piece = b"%09d " % len(noise) * 10_000
+            near.send(piece)
+            noise += piece
+            turns_held = 0
+        await turn()
+    client.transport.resumeProducing()
+    await client.until(lambda client: client.data.endswith(noise))
+    while worker.told[-1] == "pause":
+        await turn()
+    assert worker.told == ["pause", "resume"] * (len(worker.told) // 2)
+    client.send(noise)
+    while len(worker.received) < 5 + len(noise):
+        await turn()
+    assert worker.received == b"early" + noise
+    near.send(b"goodbye")
+    near.end()
+    data = await client.until_closed()
+    assert data.endswith(noise + b"goodbye")
+    assert worker.told[-1] == "close"
+    assert type(client.lost).__name__ == "ConnectionDone"

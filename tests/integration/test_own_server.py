@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import shutil
 import signal
 import socket
@@ -271,14 +270,39 @@ def test_tunnels_end_when_the_server_is_drained(server):
             assert again.receive() == (BINARY, b"hello")
 
 
+SETTINGS = """
+[server]
+plugin_files = ["{plugin}"]
+
+[[app]]
+root = "{root}"
+name = "talker"
+spawn_method = "conservative"
+health_check = "/healthz"
+buffer_requests = false
+"""
+
+
 def test_a_stop_waits_for_no_tunnel_and_is_no_failure_by_it(tmp_path):
-    """One that was left open is closed, and the exit status is 0."""
-    with start(tmp_path, "--spawn-method=conservative") as server:
-        assert get(server, "/") == HELLO
+    """One that was left open is closed, and the exit status is 0.
+
+    Before that: a worker that loads its app by itself, a health check in HTTP, and
+    uploads that are passed on as they come.
+    """
+    shutil.copytree(TALKER / "site", tmp_path / "site")
+    file = tmp_path / "passtwist.toml"
+    plugin = TALKER / "talker_plugin.py"
+    file.write_text(SETTINGS.format(plugin=plugin, root=tmp_path / "site"))
+    with RunningServer("-c", str(file)) as server:
+        body = os.urandom(1_000_000)
+        pieces = (body[at : at + 100_000] for at in range(0, len(body), 100_000))
+        for sent in (body, pieces):
+            answer = server.request("POST", "/digest", sent)
+            assert (answer.status, answer.text) == (200, sha256(body).hexdigest())
+        assert json.loads(get(server, "/seen")[1])[0] == "GET /healthz"
         with WebSocket(server) as talk:
             server.process.terminate()
             assert talk.receive() == (CLOSE, b"\x03\xe9")
             assert talk.has_ended()
             assert server.wait_for_exit() == 0
-            assert select.select([talk.connection], [], [], 0)[0]
     assert "Traceback" not in server.log()

@@ -8,17 +8,20 @@ import signal
 import subprocess
 import sys
 import tempfile
+from types import SimpleNamespace
 
 import h11
 import pytest
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
+from passtwist.api.failures import RequestFailure
 from passtwist.api.interfaces import IBodyStream, ITunnelEnd, IWorker
 from passtwist.model import ExitStatus
-from passtwist.pool import AppRemoved
+from passtwist.pool import AppRemoved, RequestOverran
 from passtwist.service.dying import is_dying
 from passtwist.service.gateway import MAX_ATTEMPTS
+from passtwist.service.health import HealthCheck
 from passtwist.service.http_carrier import DISCARD_SECONDS, HttpCarrier
 from passtwist.service.http_link import AGAIN_SECONDS, IDLE_SECONDS
 from passtwist.service.in_flight import InFlight
@@ -619,6 +622,56 @@ def test_a_worker_that_is_slow_to_accept_is_waited_for(make_http):
         http.reactor.settle()
         http.reactor.advance(AGAIN_SECONDS)
     assert [recorder.calls for _, recorder in asked] == [ANSWERED] * 40
+
+
+def test_a_request_that_takes_too_long_is_cut(http):
+    """Its connection is closed, and the worker is going to be ended."""
+    http.served.read_request()
+    (running,) = http.world.driver.workers.values()
+    assert [(one, begun) for one, _, begun in running.link.times()] == [
+        (http.session, True)
+    ]
+    running.link.cut(http.session, RequestFailure(504, "too long"))
+    assert http.recorder.calls == [("fail", 504)]
+    assert http.served.has_ended()
+    assert list(running.link.in_flight()) == []
+
+
+def test_a_worker_that_is_to_be_ended_gives_back_what_it_was_not_sent(make_http):
+    """It waited for a connection; another worker has it."""
+    http = make_http()
+    asked = [http.ask() for _ in range(40)]
+    first = http.spawned(concurrency=40)
+    waiting = http.states().count("connecting")
+    assert waiting > 0
+    link = http.world.driver.workers[1].link
+    http.world.gateway.tell(RequestOverran(1))
+    link.condemn()
+    assert http.states().count("connecting") == 0
+    assert http.states().count("retrying") == waiting
+    assert len([one for one, _ in asked if one.worker_pid == first.pid]) == 40 - waiting
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_healthy"),
+    [(WHOLE, True), (b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n", False)],
+)
+def test_its_health_is_asked_for_in_http(reactor, tmp_path, answer, is_healthy):
+    """On a connection that is closed afterwards."""
+    worker = HttpWorker(str(tmp_path), 1)
+    app = SimpleNamespace(name="shop", health_check="/healthz")
+    request = PlainRequest(pairs=PAIRS)
+    found = []
+    check = HealthCheck(reactor, worker, app, 7, lambda app: request)
+    check.begin(5.0).addCallbacks(found.append, lambda failure: found.append("bad"))
+    served = worker.accept()
+    assert served.read_request() == (b"/x?y", b"")
+    served.socket.sendall(answer)
+    reactor.settle()
+    assert found == [None if is_healthy else "bad"]
+    assert served.has_ended()
+    assert (reactor.readers, reactor.getDelayedCalls()) == ([], [])
+    worker.close()
 
 
 # --- clients that leave -----------------------------------------------------------
