@@ -152,7 +152,7 @@ def clashes(apps: Sequence[AppSettings]) -> Iterable[str]:
 
 def warnings(server: ServerSettings, apps: Sequence[AppSettings]) -> tuple[str, ...]:
     """What is accepted and yet will surprise, one sentence each."""
-    found = [*_without_effect(server, "[server]")]
+    found = [*_without_effect(server, "[server]"), *_open_sockets(server)]
     for app in apps:
         found += _without_effect(app, label(app))
         found += _unreachable_folders(app)
@@ -164,6 +164,28 @@ def warnings(server: ServerSettings, apps: Sequence[AppSettings]) -> tuple[str, 
             "be kept"
         )
     return tuple(found)
+
+
+def _open_sockets(server: ServerSettings) -> Iterable[str]:
+    """Unix sockets whose clients are believed, and may be anybody."""
+    if "unix" not in server.trusted_proxies:
+        return
+    for endpoint in server.listen:
+        kind, *arguments = endpoint.split(":")
+        if kind == "unix" and int(_mode(arguments[1:]), 8) & 0o002:
+            yield (
+                '[server]: trusted_proxies: "unix" believes everybody on this machine: '
+                f"all may connect to {endpoint}; add mode=660 and the group of the "
+                "proxy, group=www-data"
+            )
+
+
+def _mode(arguments: Sequence[str]) -> str:
+    """Of a Unix socket's file, as Twisted has it: named, or else in front."""
+    named = [one[5:] for one in arguments if one.startswith("mode=")]
+    found = [*named, *arguments[:1], ""][0]
+    # Anything else is told when the endpoint is listened on.
+    return found if re.fullmatch("[0-7]+", found) else "666"
 
 
 def _unreachable_folders(app: AppSettings) -> Iterable[str]:

@@ -59,6 +59,15 @@ def endpoint_from(reactor: Reactor, description: str) -> IStreamServerEndpoint:
     return _made(reactor, description, lambda plain: plain)
 
 
+def arguments_of(kind: str) -> list[tuple[str, str]]:
+    """Names and defaults of what a kind takes, in order; "" for no default."""
+    parameters = list(inspect.signature(KINDS[kind]).parameters.values())[2:]
+    return [
+        (one.name, "" if one.default is one.empty else one.default)
+        for one in parameters
+    ]
+
+
 def split(description: str) -> tuple[str, list[str], dict[str, str]]:
     r"""Kind, arguments and named arguments of an endpoint string.
 
@@ -90,7 +99,7 @@ def _made(
     wrap: Callable[[IStreamServerEndpoint], IStreamServerEndpoint],
 ) -> IStreamServerEndpoint:
     kind, args, named = split(description)
-    make = _KINDS.get(kind)
+    make = KINDS.get(kind)
     if make is None:
         if kind == "haproxy":
             raise EndpointError("not an endpoint: haproxy: twice")
@@ -231,7 +240,7 @@ def _ssl(
     return tls_endpoint(reactor, wrap(plain), files)
 
 
-_KINDS: dict[str, Callable[..., Any]] = {
+KINDS: dict[str, Callable[..., Any]] = {
     "tcp": _tcp,
     "tcp6": _tcp6,
     "unix": _unix,
