@@ -6,6 +6,7 @@ Runs in: the controller and the command.
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 import attrs

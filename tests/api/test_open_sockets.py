@@ -29,11 +29,9 @@ def test_a_trusted_socket_that_is_open_to_all_is_warned_of(endpoint, warned):
     """Where it is trusted, and only there."""
     trusting = ServerSettings(listen=(endpoint,), trusted_proxies=("unix",))
     expected = (
-        (
-            f'[server]: trusted_proxies: "unix" believes everybody on this machine: all '
-            f"may connect to {endpoint}; add mode=660 and the group of the proxy, "
-            "group=www-data"
-        ),
+        '[server]: trusted_proxies: "unix" believes everybody on this machine: '
+        f"all may connect to {endpoint}; add mode=660 and the group of the proxy, "
+        "group=www-data"
     )
-    assert warnings(trusting, ()) == (expected if warned else ())
+    assert warnings(trusting, ()) == ((expected,) if warned else ())
     assert warnings(ServerSettings(listen=(endpoint,)), ()) == ()
