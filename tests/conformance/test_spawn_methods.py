@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from passtwist.testing.apps import load_plugins
 from passtwist.testing.conformance_spawn_methods import SpawnMethodConformance
+
+
+def test_direct_is_conservative_by_another_name():
+    """The very same object, so what that promises holds for both."""
+    registry = load_plugins()
+    conservative = registry.spawn_method("conservative")
+    assert conservative is not None
+    assert registry.spawn_method("direct") is conservative
 
 
 class TestConservative(SpawnMethodConformance):
     """By its first name."""
 
     method = "conservative"
-
-
-class TestDirect(SpawnMethodConformance):
-    """The same by its alias."""
-
-    method = "direct"
 
 
 class TestSmartLv2(SpawnMethodConformance):

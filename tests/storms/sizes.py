@@ -29,7 +29,7 @@ class Size:
     timeout: float
 
 
-SMALL = Size(rate=300, requests=1_500, restarts=4, broken=1, kills=15, timeout=120)
+SMALL = Size(rate=300, requests=1_000, restarts=3, broken=1, kills=9, timeout=120)
 # Kills every 0.3 s: 200 take a minute.
 LARGE = Size(rate=500, requests=20_000, restarts=20, broken=5, kills=200, timeout=900)
 SIZE = LARGE if os.environ.get("PASSTWIST_STORM") == "full" else SMALL
