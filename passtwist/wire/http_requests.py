@@ -27,6 +27,7 @@ _ENDS = frozenset(
 # Names come from clients; so many of them are remembered at a time.
 _KNOWN_NAMES = 1024
 
+# Variable, and how the line of its header begins: b"" for those that are none.
 _names: Dict[bytes, bytes] = {}
 
 
@@ -43,9 +44,13 @@ def encode_request_head(
     """
     given: Dict[bytes, bytes] = {}
     lines: List[bytes] = [b"", b""]
+    known = _names.get
     for key, value in zip(pairs[::2], pairs[1::2]):
-        if key.startswith(b"HTTP_") and key not in _ENDS:
-            lines.append((_names.get(key) or _learn(key)) + value)
+        begin = known(key)
+        if begin is None:
+            begin = _learn(key)
+        if begin:
+            lines.append(begin + value)
         else:
             given[key] = value
     # No target: a health check's, or one that a test has made.
@@ -66,23 +71,26 @@ def encode_request_head(
     scheme = given.get(b"wsgi.url_scheme", b"http")
     lines.append(b"X-Forwarded-Proto: " + scheme)
     lines.append(b"X-Forwarded-Host: " + host)
-    _check(lines)
-    return b"\r\n".join(lines) + b"\r\n\r\n"
+    head = b"\r\n".join(lines) + b"\r\n\r\n"
+    _check(head, lines)
+    return head
 
 
 def _learn(key: bytes) -> bytes:
     """``HTTP_USER_AGENT`` as the beginning of a line: ``User-Agent: ``."""
     if len(_names) >= _KNOWN_NAMES:
         _names.clear()
-    name = key[5:].replace(b"_", b"-").title() + b": "
+    name = b""
+    if key.startswith(b"HTTP_") and key not in _ENDS:
+        name = key[5:].replace(b"_", b"-").title() + b": "
     _names[key] = name
     return name
 
 
-def _check(lines: List[bytes]) -> None:
+def _check(head: bytes, lines: List[bytes]) -> None:
     """What the front end has let through can't have these; a plugin's may."""
-    text = b"\0".join(lines)
-    if b"\r" in text or b"\n" in text or text.count(b"\0") != len(lines) - 1:
+    ends = len(lines) + 1
+    if head.count(b"\n") != ends or head.count(b"\r") != ends or b"\0" in head:
         raise ForgedEnviron("a line end or a NUL byte in the request's CGI variables")
     if lines[0].count(b" ") != 2:
         raise ForgedEnviron("a space in the request's method or target")
