@@ -34,6 +34,7 @@ from passtwist.service.notifications import Notifications
 from passtwist.service.orders import Orders
 from passtwist.service.parts import Parts
 from passtwist.service.policing import Policing
+from passtwist.service.poller import Poller
 from passtwist.service.reload import Makers, Reload
 from passtwist.service.restart_orders import RestartOrders
 from passtwist.service.restarts import Restarts
@@ -42,8 +43,8 @@ from passtwist.service.service import PasstwistService
 from passtwist.service.status import Status
 from passtwist.service.time_limits import TimeLimits
 from passtwist.service.triggers import Triggers
-from passtwist.spawning import examination
 from passtwist.service.tunnels import Tunnels
+from passtwist.spawning import examination
 from passtwist.spawning.runtime_dir import RuntimeDir
 from passtwist.spawning.toolkit import SpawnServer
 
@@ -133,7 +134,10 @@ class Assembly:
         parts = Parts(
             reactor=self._reactor,
             listeners=Listeners(
-                self._reactor, self._server.listen, self.front_end.open_door
+                self._reactor,
+                self._server.listen,
+                self.front_end.open_door,
+                poller=self.poller,
             ),
             front_end=self.front_end,
             access_log=self.access_log,
@@ -154,6 +158,10 @@ class Assembly:
         self.runtime.when_made_anew.append(self.admin.restart)
         self.driver.listeners.append(self.restarts.noticed)
         return PasstwistService(parts, self.reload, self.draining)
+
+    @cached_property
+    def poller(self) -> Poller:
+        return Poller(self._reactor)
 
     # --- apps and their workers -----------------------------------------------
 
@@ -184,7 +192,12 @@ class Assembly:
     @cached_property
     def driver(self) -> Driver:
         return Driver(
-            self._reactor, self._now, self.apps, self.spawn_server, health_request
+            self._reactor,
+            self._now,
+            self.apps,
+            self.spawn_server,
+            health_request,
+            self.poller,
         )
 
     @cached_property

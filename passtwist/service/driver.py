@@ -71,10 +71,15 @@ class Driver:
         apps: Mapping[str, App],
         toolkit: ISpawnToolkit,
         health_request: MakeRequest,
+        poller: Reactor | None = None,
     ) -> None:
+        """
+        :param poller: watches the connections to workers, in place of *reactor*.
+        """
         self.workers: dict[WorkerId, RunningWorker] = {}
         self.listeners: list[Callable[[Notice], None]] = []
         self._reactor = reactor
+        self._poller = poller or reactor
         self._now = now
         self._apps = apps
         self._toolkit = toolkit
@@ -154,7 +159,7 @@ class Driver:
     def _connect(
         self, worker: IWorker, number: WorkerId, running: RunningWorker
     ) -> Deferred[None]:
-        link = link_to(self._reactor, self.gateway, number, worker)
+        link = link_to(self._poller, self.gateway, number, worker)
         running.link = link
         connected = link.connect()
         connected.addCallback(self._connected, number, running, link)

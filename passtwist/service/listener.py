@@ -18,6 +18,8 @@ from passtwist.service.acceptor import let_in
 from passtwist.service.bind_errors import explained, not_bound
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from twisted.internet.interfaces import (
         IListeningPort,
         IProtocolFactory,
@@ -58,15 +60,18 @@ class Listener:
         description: str,
         endpoint: IStreamServerEndpoint,
         door: IDoor,
+        adopt: Callable[[IListeningPort], object],
     ) -> None:
         """
         :param door: the factory of its connections.
+        :param adopt: is given the port once it is bound.
         :raises StartupError: it can't be bound.
         """
         self.description = description
         self.port: IListeningPort | None = None
         self._reactor = reactor
         self._door = door
+        self._adopt = adopt
         self._endpoint = endpoint
         self._is_closed = False
         self._is_late = False
@@ -123,6 +128,7 @@ class Listener:
 
     def _bound(self, port: IListeningPort) -> None:
         self.port = port
+        self._adopt(port)
         if self._is_closed:
             self._close(port)
         elif self._is_late:

@@ -13,6 +13,7 @@ from passtwist.errors import StartupError
 from passtwist.service.bind_errors import no_endpoint
 from passtwist.service.endpoints import endpoint_from
 from passtwist.service.listener import Listener
+from passtwist.service.poller import Poller
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -30,6 +31,7 @@ class Listeners:
     :param listen: as `passtwist.service.endpoints` takes them.
     :param open_door: makes the factory for another port.
     :param parse: finds the endpoint that a string describes.
+    :param poller: watches the ports and what comes in by them.
     """
 
     def __init__(
@@ -38,11 +40,13 @@ class Listeners:
         listen: Sequence[str],
         open_door: Callable[[], IDoor],
         parse: Callable[[Reactor, str], IStreamServerEndpoint] = endpoint_from,
+        poller: Poller | None = None,
     ) -> None:
         self._reactor = reactor
         self._listen = tuple(listen)
         self._open_door = open_door
         self._parse = parse
+        self._poller = poller or Poller(reactor)
         self._listeners: list[Listener] = []
 
     @property
@@ -110,4 +114,10 @@ class Listeners:
         except Exception as error:
             # Whatever a plugin's parser, or the one of a certificate, raises.
             raise no_endpoint(description, error) from error
-        return Listener(self._reactor, description, endpoint, self._open_door())
+        return Listener(
+            self._reactor,
+            description,
+            endpoint,
+            self._open_door(),
+            self._poller.adopt,
+        )
