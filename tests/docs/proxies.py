@@ -37,6 +37,7 @@ class Place:
 
     :ivar folder: short, and open for whomever the proxy's processes run as.
     :ivar port: of the proxy, for TLS.
+    :ivar other_port: the same, for the other way that the page shows.
     """
 
     def __init__(self, page):
@@ -46,28 +47,38 @@ class Place:
         self.site = Site(self.folder, "shop", APPS / "behind")
         self.talker = shutil.copytree(APPS / "talker" / "site", self.folder / "talker")
         self.socket = self.folder / "passtwist.sock"
-        self.port, self.plain_port, self.inner_port = free_ports(3)
+        self.port, self.other_port, self.plain_port = free_ports(3)
+        self.inner_port, self.other_inner_port = free_ports(2)
         self.authority = Authority()
         self.issued = self.authority.issue(NAME)
+        self.issued.write_as_certbot(self.folder / "live", NAME)
         (self.folder / "fullchain.pem").write_bytes(self.issued.fullchain)
         (self.folder / "privkey.pem").write_bytes(self.issued.key())
         both = self.issued.fullchain + self.issued.key()
         (self.folder / f"{NAME}.pem").write_bytes(both)
 
-    def block(self, language):
-        """The one block of that language, with this machine's places."""
-        (text,) = [one.text for one in self.page.blocks if one.language == language]
+    def block(self, language, number=0, port=None):
+        """A block of that language, with this machine's places.
+
+        :param port: of the proxy; None for the usual one.
+        """
+        found = [one.text for one in self.page.blocks if one.language == language]
+        text, port = found[number], port or self.port
         for said, here in {
             "/run/passtwist.sock": str(self.socket),
             CERTBOT: str(self.folder),
+            "/etc/letsencrypt/live": f"{self.folder}/live",
             "/etc/haproxy/": f"{self.folder}/",
             "/srv/shop": str(self.site.root),
             "listen 80;": f"listen 127.0.0.1:{self.plain_port};",
-            "listen 443 ssl": f"listen 127.0.0.1:{self.port} ssl",
-            "<VirtualHost *:443>": f"<VirtualHost 127.0.0.1:{self.port}>",
-            "bind :443": f"bind 127.0.0.1:{self.port}",
+            "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
+            "<VirtualHost *:443>": f"<VirtualHost 127.0.0.1:{port}>",
+            "bind :443": f"bind 127.0.0.1:{port}",
             "tcp:8080:": f"tcp:{self.inner_port}:",
             "127.0.0.1:8080": f"127.0.0.1:{self.inner_port}",
+            "10.0.0.5": "127.0.0.1",
+            "port=8443:": f"port={self.other_inner_port}:",
+            "127.0.0.1:8443": f"127.0.0.1:{self.other_inner_port}",
         }.items():
             text = text.replace(said, here)
         if os.geteuid() != 0:
@@ -75,7 +86,7 @@ class Place:
             text = text.replace(":group=www-data", "").replace(":group=haproxy", "")
         return text
 
-    def server(self):
+    def server(self, *flags):
         """Ours, as the page has it; it listens for the test, too."""
         text = self.block("toml")
         file = self.folder / "passtwist.toml"
@@ -87,6 +98,7 @@ class Place:
             *(f"--listen={each}" for each in listen),
             f"--access-log={self.folder}/access.log",
             "--access-log-format=json",
+            *flags,
         )
 
     def logged(self, target):
@@ -99,15 +111,15 @@ class Place:
 
         return wait_until(found, f"{target} in the access log")
 
-    def client(self):
+    def client(self, port=None):
         """A client of the proxy, from an address of its own."""
         client = http.client.HTTPConnection(NAME)
-        client.sock = self.connect()
+        client.sock = self.connect(port)
         return client
 
-    def ask(self, path="/", headers=None, method="GET", body=None):
+    def ask(self, path="/", headers=None, method="GET", body=None, port=None):
         """Status, headers and body of one answer."""
-        client = self.client()
+        client = self.client(port)
         try:
             client.request(method, path, body, headers or {})
             answer = client.getresponse()
@@ -115,16 +127,16 @@ class Place:
         finally:
             client.close()
 
-    def environ(self, path="/", headers=None):
+    def environ(self, path="/", headers=None, port=None):
         """What the app was told."""
-        status, _, body = self.ask(path, headers)
+        status, _, body = self.ask(path, headers, port=port)
         assert status == 200, body
         return json.loads(body)
 
-    def connect(self):
+    def connect(self, port=None):
         """A connection by TLS, to the name, on the loopback interface."""
         plain = socket.create_connection(
-            ("127.0.0.1", self.port), PATIENCE, ("127.0.0.2", 0)
+            ("127.0.0.1", port or self.port), PATIENCE, ("127.0.0.2", 0)
         )
         context = self.authority.client_context()
         return context.wrap_socket(plain, server_hostname=NAME)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
+import tomllib
 
 import pytest
 
@@ -24,10 +25,21 @@ FORGED = {
 AS_ROOT = os.geteuid() == 0
 
 
+def over_tcp(place):
+    """Flags for a proxy on what would be another machine."""
+    return [
+        f"--listen=tcp:{place.inner_port}:interface=127.0.0.1",
+        "--trusted-proxies=unix",
+        "--trusted-proxies=127.0.0.1",
+    ]
+
+
 def nginx(place):
-    """The command that runs it."""
+    """The command that runs it, and further flags of ours."""
     folder = place.folder
-    (folder / "shop.conf").write_text(place.block("nginx"))
+    _, _, other = place.block("nginx", port=place.other_port).rpartition("server {")
+    other = other.replace("http://passtwist;", f"http://127.0.0.1:{place.inner_port};")
+    (folder / "shop.conf").write_text(f"{place.block('nginx')}\nserver {{{other}")
     (folder / "nginx.conf").write_text(
         f"{'user www-data;' if AS_ROOT else ''} worker_processes 1; daemon off;\n"
         f"pid {folder}/nginx.pid; error_log {folder}/nginx.log;\n"
@@ -37,12 +49,17 @@ def nginx(place):
         f"scgi_temp_path {folder}/scgi; uwsgi_temp_path {folder}/uwsgi;\n"
         f"include {folder}/shop.conf; }}\n"
     )
-    return "nginx", "-c", f"{folder}/nginx.conf", "-e", f"{folder}/nginx.log"
+    command = ("nginx", "-c", f"{folder}/nginx.conf", "-e", f"{folder}/nginx.log")
+    return command, over_tcp(place)
 
 
 def apache(place):
-    """The command that runs it."""
+    """The command that runs it, and further flags of ours."""
     folder = place.folder
+    other = place.block("apache", port=place.other_port).replace(
+        f"unix:{place.socket}|http://passtwist/",
+        f"http://127.0.0.1:{place.inner_port}/",
+    )
     modules = ("mpm_event", "authz_core", "proxy", "proxy_http", "headers", "ssl")
     loaded = "".join(
         f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"
@@ -50,20 +67,24 @@ def apache(place):
     )
     (folder / "apache.conf").write_text(
         f"ServerRoot {folder}\nServerName localhost\nListen 127.0.0.1:{place.port}\n"
+        f"Listen 127.0.0.1:{place.other_port}\n"
         f"PidFile {folder}/apache.pid\nErrorLog {folder}/apache.log\nMutex fcntl\n"
         f"DefaultRuntimeDir {folder}\n{loaded}"
         f"{'User www-data' if AS_ROOT else ''}\n"
         f"{'Group www-data' if AS_ROOT else ''}\n"
-        f"{place.block('apache')}"
+        f"{place.block('apache')}{other}"
     )
-    return "apache2", "-f", f"{folder}/apache.conf", "-DFOREGROUND"
+    command = ("apache2", "-f", f"{folder}/apache.conf", "-DFOREGROUND")
+    return command, over_tcp(place)
 
 
 def haproxy(place):
-    """The command that runs it."""
+    """The command that runs it, and further flags of ours."""
     file = place.folder / "haproxy.cfg"
-    file.write_text("global\n    maxconn 64\n" + place.block("haproxy"))
-    return "haproxy", "-db", "-f", str(file)
+    passing = place.block("haproxy", 1, place.other_port)
+    file.write_text(f"global\n    maxconn 64\n{place.block('haproxy')}\n{passing}")
+    (listen,) = tomllib.loads(place.block("toml", 1))["server"]["listen"]
+    return ("haproxy", "-db", "-f", str(file)), [f"--listen={listen}"]
 
 
 NGINX = pytest.param(nginx, marks=pytest.mark.debian("nginx"), id="nginx")
@@ -78,8 +99,8 @@ ALL = [
 def place(request):
     """passtwist behind each of them in turn."""
     place = Place(f"behind-{request.param.__name__}.md")
-    command = request.param(place)
-    with place.server() as server, Proxy(place.folder, place.port, *command):
+    command, flags = request.param(place)
+    with place.server(*flags) as server, Proxy(place.folder, place.port, *command):
         place.running = server
         yield place
     place.remove()
@@ -89,24 +110,27 @@ for_nginx = pytest.mark.parametrize("place", [NGINX], indirect=True)
 
 
 def test_the_app_and_the_log_see_the_client(place):
-    """Its address, that it came by https, the host and the path that it asked for."""
-    path = "/a%2Fb//c/%C3%A4/.?q=%20"
-    environ = place.environ(path, {"Host": NAME})
-    assert environ["REMOTE_ADDR"] == CLIENT
-    assert (environ["wsgi.url_scheme"], environ["HTTPS"]) == ("https", "on")
-    assert environ["HTTP_HOST"] == NAME
-    assert environ["PATH_INFO"] == "/a/b//c/\xc3\xa4/."
-    assert environ["REQUEST_URI"] == path
+    """Its address, that it came by https, the host and the path that it asked for.
+
+    In both ways that the page shows: by a Unix socket and by TCP, or with TLS ended
+    by the proxy and passed on.
+    """
+    for port in (place.port, place.other_port):
+        path = f"/a%2Fb//c/%C3%A4/.?q=%20{port}"
+        environ = place.environ(path, {"Host": NAME}, port)
+        assert environ["REMOTE_ADDR"] == CLIENT
+        assert (environ["wsgi.url_scheme"], environ["HTTPS"]) == ("https", "on")
+        assert environ["HTTP_HOST"] == NAME
+        assert environ["PATH_INFO"] == "/a/b//c/\xc3\xa4/."
+        assert environ["REQUEST_URI"] == path
     assert place.logged(path) == [CLIENT]
 
 
 def test_what_the_client_says_of_itself_counts_for_nothing(place):
     """Whatever of it the proxy hands through."""
-    path = f"/forged?{len(FORGED)}"
-    environ = place.environ(path, {**FORGED, "Host": NAME})
+    environ = place.environ("/", {**FORGED, "Host": NAME})
     assert (environ["REMOTE_ADDR"], environ["wsgi.url_scheme"]) == (CLIENT, "https")
     assert {"HTTP_FORWARDED", "HTTP_PROXY"} & set(environ) == set()
-    assert place.logged(path) == [CLIENT]
 
 
 def test_large_uploads_arrive_byte_for_byte(place):
@@ -149,8 +173,14 @@ def test_nginx_sends_the_file_that_the_app_names(place):
     status, headers, body = place.ask("/photo")
     assert (status, body) == (200, b"a photo")
     assert "X-Accel-Redirect" not in headers
-    direct = place.running.get("/photo", headers={"Host": NAME})
-    assert "X-Accel-Redirect" not in direct.headers
+    stranger = http.client.HTTPConnection(
+        "127.0.0.1", place.inner_port, timeout=20, source_address=(CLIENT, 0)
+    )
+    stranger.request("GET", "/photo", headers={"Host": NAME})
+    answer = stranger.getresponse()
+    assert (answer.status, answer.getheader("X-Accel-Redirect")) == (200, None)
+    answer.read()
+    stranger.close()
     status, _, _ = place.ask("/protected/photo.jpg")
     assert status == 404
 
