@@ -10,10 +10,10 @@ _MOST_DOUBLINGS = 64
 
 # So often in a row a spawn may fail without the app's fault, however slow it is;
 # more often for so many seconds: whoever kills processes stops some day.  Then
-# there is more to it (an app that makes its spawner crash, say), and quick ones
-# in large numbers say so earlier.
+# there is more to it (an app that makes its spawner crash, say), and a larger
+# number says so earlier: it was tried twice by then, each time.
 _FEW_ACCIDENTS = 3
-_MOST_ACCIDENTS = 20
+_MOST_ACCIDENTS = 6
 _MOST_PATIENCE = 10.0
 
 # Of each wait so much is left to chance, so that apps that failed together

@@ -56,8 +56,8 @@ def test_accidents_in_a_row_over_ten_seconds_are_the_apps_fault(make_scene):
     for _ in range(2):
         scene.ask("t1")
         number = max(scene.states())
-        for _ in range(9):
-            scene.now += 1.0
+        for _ in range(5):
+            scene.now += 1.8
             scene.tell(SpawnFailed(number, "crash", 0.0, innocent=True))
             number += 1
             assert scene.orders == [StartSpawn(number, "shop", 0)]
@@ -66,7 +66,7 @@ def test_accidents_in_a_row_over_ten_seconds_are_the_apps_fault(make_scene):
         scene.exit(number)
     scene.ask("t1")
     number = max(scene.states())
-    for _ in range(9):
+    for _ in range(5):
         scene.tell(SpawnFailed(number, "crash", 0.0, innocent=True))
         number += 1
     scene.now += 10.0
@@ -75,16 +75,16 @@ def test_accidents_in_a_row_over_ten_seconds_are_the_apps_fault(make_scene):
     assert scene.app_state() == "backing-off"
 
 
-def test_an_app_that_kills_itself_is_found_out_after_twenty_spawns(make_scene):
-    """That takes it a second or two; who kills at random never meets so many."""
+def test_an_app_that_kills_itself_is_found_out_after_six_spawns(make_scene):
+    """That takes it a few seconds; who kills at random never meets so many."""
     scene = make_scene()
     scene.add("shop")
     scene.ask("t1")
-    for number in range(1, 21):
+    for number in range(1, 7):
         scene.now += 0.1
         scene.tell(SpawnFailed(number, "killed", 0.0, innocent=True))
         assert scene.orders == [StartSpawn(number + 1, "shop", 0)]
-    scene.tell(SpawnFailed(21, "boom", 0.0, innocent=True))
+    scene.tell(SpawnFailed(7, "boom", 0.0, innocent=True))
     assert scene.orders == [spawn_failed("t1")]
     assert scene.app_state() == "backing-off"
 
