@@ -4,7 +4,8 @@ Runs in: the controller.  Sans I/O.
 
 One find for the end, one split into lines, one translate that shows whether
 there is any control character but the line ends, and two caches of lines that
-have been checked before.
+have been checked before.  Heads that come again as they were are read once:
+those of load generators, health checks and clients of APIs.
 """
 
 from __future__ import annotations
@@ -38,10 +39,15 @@ _search_lone_line_end = re.compile(rb"(?<!\r)\n|\r(?=[^\n])").search
 # has this many: a few MiB at the very most, whatever clients send.
 _CACHED_LENGTH = 256
 _CACHED_LINES = 4096
+# The same of whole heads: 2 or 3 MiB.
+_CACHED_HEAD_LENGTH = 512
+_CACHED_HEADS = 1024
+# Nobody's secrets are kept.
+_PRIVATE_KEYS = frozenset((b"HTTP_COOKIE", b"HTTP_AUTHORIZATION"))
 
 
 class RequestHead:
-    """The head of one request.
+    """The head of a request; never changed once it is read, as others may be the same.
 
     :ivar pairs: CGI keys and values of the headers for the app, in turn.
     :ivar forwarding: the same of headers that only a trusted proxy may set.
@@ -94,6 +100,7 @@ class HeadScanner:
         self._max_bytes = limits.max_header_bytes
         self._known_lines: dict[bytes, RequestLine] = {}
         self._known_fields: dict[bytes, Field] = {}
+        self._known_heads: dict[bytes, RequestHead] = {}
 
     def scan(self, buffer: bytes, searched: int = 0) -> RequestHead | None:
         """Scan the head at the beginning of *buffer*.
@@ -106,17 +113,37 @@ class HeadScanner:
         if end < 0:
             self._check_unfinished(buffer, searched)
             return None
-        text = buffer[:end] if buffer[0] != 13 else _without_empty_line(buffer, end)
+        text = buffer[:end]
+        if end <= _CACHED_HEAD_LENGTH:
+            head = self._known_heads.get(text)
+            if head is not None:
+                return head
+        return self._read(text, end)
+
+    def _read(self, text: bytes, end: int) -> RequestHead:
+        whole = text
+        if not text or text[0] == 13:
+            text = _without_empty_line(text)
         lines = text.split(CRLF)
         if text.translate(None, FIELD_BYTES) != CRLF * (len(lines) - 1):
             raise Refusal(400, "a control character in the head")
         request_line = lines.pop(0)
-        line = self._known_lines.get(request_line) or self._learn_line(request_line)
+        known = self._known_lines.get(request_line)
+        line = known or self._learn_line(request_line)
         if len(lines) > self._max_fields:
             raise Refusal(431, f"more than {self._max_fields} headers")
         if end > self._max_bytes and end - len(request_line) > self._max_bytes:
             raise Refusal(431, f"more than {self._max_bytes} bytes of headers")
-        return self._read_fields(line, lines, end + 4)
+        head = self._read_fields(line, lines, end + 4)
+        if known is not None and end <= _CACHED_HEAD_LENGTH:
+            self._remember(whole, head)
+        return head
+
+    def _remember(self, text: bytes, head: RequestHead) -> None:
+        if _PRIVATE_KEYS.isdisjoint(head.pairs):
+            if len(self._known_heads) >= _CACHED_HEADS:
+                self._known_heads.clear()
+            self._known_heads[text] = head
 
     def _read_fields(
         self, line: RequestLine, lines: list[bytes], end: int
@@ -189,11 +216,11 @@ class HeadScanner:
             raise Refusal(431, f"more than {self._max_bytes} bytes of headers")
 
 
-def _without_empty_line(buffer: bytes, end: int) -> bytes:
+def _without_empty_line(text: bytes) -> bytes:
     # Old clients send a line end behind a body.  One is forgiven.
-    if end == 0 or not buffer.startswith(CRLF):
+    if not text.startswith(CRLF):
         raise Refusal(400, "more than an empty line before the request line")
-    return buffer[2:end]
+    return text[2:]
 
 
 def join_repeated(pairs: list[bytes]) -> list[bytes]:

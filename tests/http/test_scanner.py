@@ -352,17 +352,33 @@ def test_a_request_line_of_8000_bytes_is_supported():
 
 
 def test_the_caches_stay_small():
-    """Lines that never come again do not pile up."""
+    """Lines and heads that never come again, or once again, do not pile up."""
     scanner = HeadScanner(LIMITS)
     for number in range(10_000):
-        outcome(scanner, request(b"GET /%d HTTP/1.1" % number, b"X: %d" % number))
+        data = request(b"GET /%d HTTP/1.1" % number, b"X: %d" % number)
+        outcome(scanner, data)
+        outcome(scanner, data)
     assert len(scanner._known_lines) <= 4096
     assert len(scanner._known_fields) <= 4096
+    assert len(scanner._known_heads) <= 1024
 
 
 def test_secrets_are_not_kept_in_the_cache():
     """Cookies and credentials are nobody's business but the app's."""
     scanner = HeadScanner(LIMITS)
-    data = request(b"GET / HTTP/1.1", b"Cookie: a=b", b"Authorization: Basic eA==")
-    outcome(scanner, data)
+    for secret in (b"Cookie: a=b", b"authorization: Basic eA=="):
+        for _ in range(3):
+            outcome(scanner, request(b"GET / HTTP/1.1", secret))
     assert list(scanner._known_fields) == [b"Host: a"]
+    assert not scanner._known_heads
+
+
+def test_a_head_that_comes_again_is_read_once():
+    """All of it is the same then, also where it ends; a byte more is another head."""
+    scanner = HeadScanner(LIMITS)
+    data = b"\r\n" + request(b"POST /?a HTTP/1.1", b"X_Y: 1", b"Content-Length: 3")
+    first, second, third = (outcome(scanner, data + b"abc") for _ in range(3))
+    assert described(first) == described(second)
+    assert (second is third, third.end) == (True, len(data))
+    other = outcome(scanner, data.replace(b"X_Y: 1", b"X_Y: 1 "))
+    assert (other is third, other.end) == (False, len(data) + 1)
