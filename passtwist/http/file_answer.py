@@ -17,7 +17,7 @@ from passtwist.http.file_conditions import (
     outcome,
     part_of,
 )
-from passtwist.http.file_session import PIECE, FileSession
+from passtwist.http.file_session import FileSession
 from passtwist.http.refusal import Refusal
 from passtwist.http.response_head import CheckedHead
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from passtwist.http.exchange import Exchange
     from passtwist.http.file_open import OpenFile
 
+# Sent at once, with the head; larger ones at the client's pace.
+_SMALL = 64 * 1024
 _NANOSECONDS = 1_000_000_000
 _PARTIAL = b"206 Partial Content\r\n"
 _NOT_MODIFIED = b"304 Not Modified\r\n"
@@ -131,7 +133,7 @@ def _send_part(
             head, answer.body if part.whole else answer.body[part.start : end]
         )
         return
-    if exchange.head_only or head.bodiless or length <= PIECE:
+    if exchange.head_only or head.bodiless or length <= _SMALL:
         try:
             body = b"" if exchange.head_only else read_part(file, part)
         except OSError as error:

@@ -3,8 +3,9 @@
 Runs in: the controller.
 
 To an exchange it is what a worker's session is: it can be told to wait, to go on and
-to stop.  A piece is read when the one before was taken, so neither memory nor the
-spool fills up.  Reading is done in the reactor's thread, as nginx does it by default:
+to stop.  The kernel copies the file to the socket while the client keeps up; through
+TLS, pieces are read, each when the one before was taken.  So neither memory nor the
+spool fills up.  The disk is read in the reactor's thread, as nginx does it by default:
 a piece that the kernel has to fetch from a slow disk holds everybody up as long.
 """
 
@@ -22,10 +23,13 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
 
     from passtwist.http.exchange import Exchange
+    from passtwist.http.output import Output
 
-# What a client does not take of it waits in memory, and there may be thousands of
-# clients; larger pieces are hardly faster.
-PIECE = 64 * 1024
+# What is read where the kernel can't send it.
+PIECE = 32 * 1024
+# What is read when the client has enough for now: it waits, and when it is gone, the
+# kernel takes more.
+_TELLTALE = 4096
 # So much in one turn of the reactor; then it is somebody else's.
 _TURN = 1 << 20
 
@@ -121,18 +125,34 @@ class FileSession:
             if turn <= 0:
                 self._later = exchange.front.clock.callLater(0, self.run)
                 return
-            piece = self._read(min(PIECE, self._left, turn))
-            if piece is None:
-                return
-            turn -= len(piece)
-            if not self._left:
-                self.abandon()
-                exchange.write(piece)
-                exchange.finish()
-                return
-            exchange.write(piece)
+            turn -= self._send(connection.output, turn)
 
-    def _read(self, size: int) -> bytes | None:
+    def _send(self, output: Output, most: int) -> int:
+        """Send some of it; answers how much."""
+        exchange, size = self._exchange, min(self._left, most)
+        sent = output.send_file(self._descriptor, self._offset, size)
+        if sent:
+            exchange.passed(sent)
+            self._went(sent)
+        piece = b""
+        if sent < size:
+            piece = self._read(min(_TELLTALE if sent else PIECE, size - sent))
+            self._went(len(piece))
+        is_last = not self._left and self._descriptor >= 0
+        if is_last:
+            self.abandon()
+        if piece:
+            exchange.write(piece)
+        if is_last:
+            exchange.finish()
+        return sent + len(piece)
+
+    def _went(self, size: int) -> None:
+        self._offset += size
+        self._left -= size
+
+    def _read(self, size: int) -> bytes:
+        """The next piece; b"" when there is none, and then it is over."""
         reason = "the file became shorter while it was sent"
         try:
             piece = os.pread(self._descriptor, size, self._offset)
@@ -141,7 +161,4 @@ class FileSession:
         if not piece:
             self.abandon()
             self._exchange.fail(RequestFailure(500, reason))
-            return None
-        self._offset += len(piece)
-        self._left -= len(piece)
         return piece

@@ -106,6 +106,11 @@ class FramedResponse:
             data = b"".join((b"%x\r\n" % len(data), data, b"\r\n"))
         connection.output.write(data)
 
+    def passed(self, size: int) -> None:
+        """So many bytes of a body with a length went out past `write`."""
+        self._left -= size
+        self.sent += size
+
     def finish(self) -> None:
         """The body has come to its end; see `IResponder.finish`."""
         connection = self.connection

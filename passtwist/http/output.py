@@ -16,6 +16,7 @@ a buffer of its own; there this is a push producer.
 from __future__ import annotations
 
 import errno
+import os
 from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -164,6 +165,19 @@ class Output:
             self._transport.registerProducer(self, False)
         else:
             self._flush()
+
+    def send_file(self, descriptor: int, offset: int, size: int) -> int:
+        """Have the kernel send a piece of a file now, past us.
+
+        :returns: how much of it went out.  0 when the piece has to be read and
+            written instead, for whatever reason; `write` finds out which.
+        """
+        if self.waiting or not self._plain:
+            return 0
+        try:
+            return os.sendfile(self._socket.fileno(), descriptor, offset, size)
+        except OSError:
+            return 0
 
     def close(self) -> None:
         """The connection is gone: give back what is held."""
