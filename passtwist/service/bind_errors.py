@@ -13,6 +13,7 @@ from passtwist.errors import StartupError
 _OF_TLS = ("OpenSSL", "cryptography", "service_identity")
 _REMEDIES = {
     errno.EADDRINUSE: "`ss -ltnp` shows who listens there",
+    errno.ENOENT: "make that folder first",
     errno.EADDRNOTAVAIL: (
         "interface= has to be an address of this machine; `ip address` lists them"
     ),
@@ -64,5 +65,7 @@ def explained(error: BaseException) -> str:
         getattr(error, "port", None), int
     ):
         remedy = "low ports are for root, and for who has CAP_NET_BIND_SERVICE"
+    elif isinstance(cause, PermissionError):
+        remedy = "the server's user has to be allowed to write there"
     where = f"{cause.filename}: " if isinstance(cause.filename, str) else ""
     return where + cause.strerror + (f"; {remedy}" if remedy else "")

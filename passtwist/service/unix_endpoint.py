@@ -96,15 +96,16 @@ class SocketFile:
         try:
             if self._lock.lock():
                 return
-        except OSError as error:
+        except (OSError, ValueError) as error:
+            number = getattr(error, "errno", None)
+            if number in (None, errno.EINVAL):
+                raise OSError(
+                    errno.EEXIST, "is no lock of a server; remove it", self._lock.name
+                ) from None
             # EPERM: it is that of a process of another user.
-            if error.errno != errno.EPERM:
-                error.filename, error.filename2 = self._lock.name, None
+            if isinstance(error, OSError) and number != errno.EPERM:
+                self._blame(error)
                 raise
-        except ValueError:
-            raise OSError(
-                errno.EEXIST, "is no lock of a server; remove it", self._lock.name
-            ) from None
         raise OSError(
             errno.EADDRINUSE, f"{_TAKEN}: another server has locked it", self.path
         )
@@ -143,12 +144,20 @@ class SocketFile:
             self._made = self._identity()
             if self._owner != (-1, -1):
                 os.chown(self.path, *self._owner, follow_symlinks=False)
-        except BaseException:
+        except OSError as error:
             bound.close()
+            self._blame(error)
             raise
         finally:
             os.umask(umask)
         return bound
+
+    def _blame(self, error: OSError) -> None:
+        """Have *error* name the place that it is about."""
+        in_folder = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EROFS)
+        is_folder = error.errno in in_folder
+        error.filename = os.path.dirname(self.path) if is_folder else self.path
+        error.filename2 = None
 
     def _identity(self) -> tuple[int, int]:
         found = os.lstat(self.path)

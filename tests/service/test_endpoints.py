@@ -249,15 +249,20 @@ def test_what_is_no_socket_is_not_removed(tmp_path, what):
 
 def test_a_socket_in_a_place_that_there_is_not_is_told(tmp_path):
     """Folder missing, name too long, and a lock that is none."""
-    assert refusal_of(f"unix:{tmp_path}/no/s").startswith(
-        f"{tmp_path}/no/s.lock: No such file or directory"
-    )
+    for rest in ("", ":lockfile=0"):
+        told = f"{tmp_path}/no: No such file or directory; make that folder first"
+        assert refusal_of(f"unix:{tmp_path}/no/s{rest}") == told
     long = f"{tmp_path}/{'x' * 100}"
     assert refusal_of(f"unix:{long}").startswith(
         f"{long}: a Unix socket's path has at most 107 bytes"
     )
-    (tmp_path / "s.lock").write_text("no link")
-    assert refusal_of(f"unix:{tmp_path}/s").startswith(f"{tmp_path}/s.lock: ")
+    lock = tmp_path / "s.lock"
+    told = f"{lock}: is no lock of a server; remove it"
+    lock.write_text("no link")
+    assert refusal_of(f"unix:{tmp_path}/s") == told
+    lock.unlink()
+    lock.symlink_to("no number")
+    assert refusal_of(f"unix:{tmp_path}/s") == told
 
 
 # --- TLS --------------------------------------------------------------------------
