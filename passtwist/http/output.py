@@ -24,7 +24,7 @@ from twisted.internet import tcp
 from twisted.internet.interfaces import IPullProducer, IPushProducer
 from zope.interface import implementer
 
-from passtwist.http.spool import Spool
+from passtwist.http.spool_queue import SpoolQueue
 
 if TYPE_CHECKING:
     import socket
@@ -124,7 +124,7 @@ class Output:
         self._space = space
         self._queue: deque[bytes | memoryview] = deque()
         self._memory = 0
-        self._spool: Spool | None = None
+        self._spool: SpoolQueue | None = None
         self._overflow: deque[bytes | memoryview] = deque()
         self._full = False
         self._patience: IDelayedCall | None = None
@@ -283,7 +283,7 @@ class Output:
     def _lose_patience(self) -> None:
         self._patience = None
         try:
-            spool = self._spool = Spool(self._folder, self._space)
+            spool = self._spool = SpoolQueue(self._folder, self._space)
         except OSError as error:
             self._owner.output_suffers(f"no file for the response: {error}")
             return
@@ -291,7 +291,7 @@ class Output:
         for piece in pieces:
             self._count(-len(piece))
             self._store(piece)
-        if not self._overflow and spool.written < self._spool_limit:
+        if not self._overflow and spool.pending < self._spool_limit:
             self._full = False
             self._owner.output_roomy()
 
@@ -310,7 +310,7 @@ class Output:
         if stored < len(data):
             self._overflow.append(bytes(data[stored:]))
             self._count(len(data) - stored)
-        if not self._full and (self._overflow or spool.written >= self._spool_limit):
+        if not self._full and (self._overflow or spool.pending >= self._spool_limit):
             self._full = True
             self._owner.output_full()
 

@@ -12,6 +12,7 @@ from passtwist.http.buffer_space import BufferSpace
 from passtwist.http.config import FrontEndConfig, HttpLimits
 from passtwist.http.output import PATIENCE, Output
 from passtwist.http.spool import Spool, open_unlinked
+from passtwist.http.spool_queue import SpoolQueue
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -353,6 +354,53 @@ def test_a_spool_takes_no_more_than_all_of_them_may_have():
     assert second.take(100) == b"hemore"
     second.close()
     assert space.spooled == 0
+
+
+@given(
+    steps=st.lists(
+        st.tuples(st.just("append"), st.binary(max_size=40))
+        | st.tuples(st.just("take"), st.integers(1, 40)),
+        max_size=30,
+    ),
+    room=st.integers(20, 200),
+)
+def test_a_queue_of_files_is_a_queue_and_gives_back_what_was_taken(steps, room):
+    """Each file is given back when it was taken; all of them at the end."""
+    before = len(spools_of_this_process())
+    space = BufferSpace(max_spool=room)
+    queue = SpoolQueue("", space, file_size=10)
+    written = taken = b""
+    for step, value in steps:
+        if step == "append":
+            done = queue.append(value)
+            assert (done < len(value)) == bool(queue.lacks)
+            queue.lacks = ""
+            written += value[:done]
+        else:
+            piece = queue.take(value)
+            assert bool(piece) == (len(taken) < len(written))
+            taken += piece
+        assert written.startswith(taken)
+        assert queue.pending == len(written) - len(taken)
+        # The first of them may have been taken, and the last not be full.
+        assert queue.pending <= space.spooled <= min(room, queue.pending + 20)
+    queue.close()
+    assert space.spooled == 0
+    assert len(spools_of_this_process()) == before
+
+
+def test_a_queue_of_files_without_another_file_says_so(tmp_path):
+    """And keeps what it has."""
+    space = BufferSpace()
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    queue = SpoolQueue(str(folder), space, file_size=10)
+    folder.rmdir()
+    assert queue.append(b"x" * 15) == 10
+    assert "No such file or directory" in queue.lacks
+    assert queue.take(100) == b"x" * 10
+    assert queue.take(100) == b""
+    queue.close()
 
 
 def test_a_folder_without_unnamed_files_is_used_all_the_same(tmp_path, monkeypatch):
