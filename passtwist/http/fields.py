@@ -57,6 +57,13 @@ _PREFIXES = (
     (b"x-passtwist-", HOP_BY_HOP),
 )
 
+_LISTS = (CONNECTION, TRANSFER_ENCODING, UPGRADE)
+
+# Names as clients write them, for lines whose values are new.
+_KNOWN_NAMES = 1024
+_KNOWN_LENGTH = 64
+_known_names: dict[bytes, tuple[int, bytes]] = {}
+
 
 class Field(NamedTuple):
     """One header line.
@@ -87,21 +94,37 @@ def parse_field(line: bytes, limit: int) -> Field:
     if len(line) > limit:
         raise Refusal(431, f"a header is longer than {limit} bytes")
     name, colon, value = line.partition(b":")
+    known = _known_names.get(name)
+    if known is None or not colon:
+        known = _learn_name(name, colon, line)
+    kind, key = known
+    value = value.strip(b" \t")
+    if kind == HOST and not is_authority(value):
+        raise Refusal(400, "Host is not a host and a port")
+    elements: tuple[bytes, ...] = ()
+    if kind in _LISTS:
+        elements = tuple(list_elements(value))
+    return Field(kind, (key, value), elements)
+
+
+def _learn_name(name: bytes, colon: bytes, line: bytes) -> tuple[int, bytes]:
+    """Kind and CGI key of a header's name.
+
+    :raises Refusal: it is none.
+    """
     if not colon or not is_token(name):
         if line[:1] in (b" ", b"\t"):
             raise Refusal(400, "a header line begins with white space")
         raise Refusal(400, "a header has no proper name")
-    name = name.lower()
-    value = value.strip(b" \t")
-    if name.translate(None, PLAIN_NAME_BYTES):
-        return Field(UNSAFE_NAME, (name, value))
-    kind = _kind(name)
-    if kind == HOST and not is_authority(value):
-        raise Refusal(400, "Host is not a host and a port")
-    elements: tuple[bytes, ...] = ()
-    if kind in (CONNECTION, TRANSFER_ENCODING, UPGRADE):
-        elements = tuple(list_elements(value))
-    return Field(kind, (cgi_key(name), value), elements)
+    lower = name.lower()
+    if lower.translate(None, PLAIN_NAME_BYTES):
+        return UNSAFE_NAME, lower
+    known = _kind(lower), cgi_key(lower)
+    if len(name) <= _KNOWN_LENGTH:
+        if len(_known_names) >= _KNOWN_NAMES:
+            _known_names.clear()
+        _known_names[name] = known
+    return known
 
 
 def _kind(name: bytes) -> int:
