@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from dataclasses import replace
+from random import Random
 
 import pytest
 import pytest_twisted
+from twisted.internet.error import ConnectionDone
 
 from passtwist.http.access_log import AccessLog
 from passtwist.http.config import Site
@@ -20,8 +23,7 @@ def big_file(folder, size):
     """A file whose pieces are all different; its path."""
     (folder / "files").mkdir(parents=True, exist_ok=True)
     path = folder / "files" / "big"
-    words = b"".join(number.to_bytes(8, "big") for number in range(size // 8))
-    path.write_bytes(words)
+    path.write_bytes(Random(size).randbytes(size))
     return path
 
 
@@ -144,6 +146,42 @@ async def test_a_slow_reader_gets_all_of_it_over_a_socket(real, tmp_path):
     client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     await client.until_ends_with(b"hello")
     assert body_of(bytes(client.data))[: 8 * MIB] == path.read_bytes()
+
+
+@pytest_twisted.ensureDeferred
+async def test_where_the_kernel_can_not_send_a_file_it_is_read(
+    real, tmp_path, monkeypatch
+):
+    """Not every file system can."""
+
+    def failing(*_):
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(os, "sendfile", failing)
+    path = big_file(tmp_path, 2 * MIB)
+    await real.serve(site=site_of(tmp_path))
+    client = await real.connect()
+    client.send(GET[:-2] + b"Connection: close\r\n\r\n")
+    assert body_of(await client.until_closed()) == path.read_bytes()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_file_that_shrinks_resets_the_connection(real, tmp_path):
+    """While its client is slow; what the kernel has already taken may still come."""
+    path = tmp_path / "files" / "big"
+    path.parent.mkdir()
+    with path.open("wb") as file:
+        file.truncate(64 * MIB)
+    await real.serve(site=site_of(tmp_path))
+    client = await real.connect()
+    client.send(GET)
+    await client.until(lambda c: len(c.data) > MIB)
+    client.transport.pauseProducing()
+    os.truncate(path, MIB)
+    client.transport.resumeProducing()
+    data = await client.until_closed()
+    assert not isinstance(client.lost, ConnectionDone)
+    assert MIB < len(data) < 64 * MIB
 
 
 def test_the_log_does_not_count_the_sending_as_the_apps_time(bench, tmp_path):
