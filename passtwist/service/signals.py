@@ -10,7 +10,7 @@ with status 143.
 from __future__ import annotations
 
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twisted.logger import Logger
 
@@ -51,13 +51,19 @@ class Signals:
         self._stop_once = stop
         self._stop_now = stop_now
         self._stopping = False
+        # What twistd does with a log file that is its own, as with a tac file.
+        self._rotate: Callable[[int, FrameType | None], Any] | None = None
 
     def install(self) -> None:
         """Answer the signals from now on."""
         for number in self._actions:
-            signal.signal(number, self._came)
+            before = signal.signal(number, self._came)
+            if number == signal.SIGUSR1 and callable(before):
+                self._rotate = before
 
-    def _came(self, number: int, _frame: FrameType | None) -> None:
+    def _came(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGUSR1 and self._rotate is not None:
+            self._rotate(number, frame)
         self._call_soon(self._actions[number])
 
     def _stop(self) -> None:

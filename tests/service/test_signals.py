@@ -1,0 +1,51 @@
+"""The signals that the controller answers."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from passtwist.service.signals import Signals
+
+NUMBERS = (
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGHUP,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+)
+
+
+@pytest.fixture
+def done():
+    """What was done, by name; the handlers are put back."""
+    before = {number: signal.getsignal(number) for number in NUMBERS}
+    yield []
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def signals(done):
+    """In place of a reactor's turn, at once."""
+    names = ("stop", "stop now", "hang up", "reopen", "dump")
+    actions = [lambda name=name: done.append(name) for name in names]
+    return Signals(lambda action: action(), *actions)
+
+
+def test_each_signal_has_its_action(done):
+    """The second one to stop stops now."""
+    signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+    signals(done).install()
+    for number in (*NUMBERS[::-1], signal.SIGTERM):
+        os.kill(os.getpid(), number)
+    assert done == ["dump", "reopen", "hang up", "stop", "stop now", "stop now"]
+
+
+def test_twistd_rotates_a_log_of_its_own(done):
+    """With a tac file it opens the file itself, and waits for USR1 to rotate it."""
+    signal.signal(signal.SIGUSR1, lambda number, frame: done.append("rotate"))
+    signals(done).install()
+    os.kill(os.getpid(), signal.SIGUSR1)
+    assert done == ["rotate", "reopen"]
