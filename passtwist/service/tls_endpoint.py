@@ -94,7 +94,7 @@ class Certificates:
             return [f"{error.filename}: {error.strerror}"]
         changed, files, problems = self._reader.read(paths)
         if not changed and not self._told:
-            return problems
+            return problems + self._expired()
         found, unused = identities(files)
         problems += unused
         by_name = best_for_each_name(found)
@@ -102,7 +102,7 @@ class Certificates:
             # Certbot changes one file after the other; in between, and when it
             # could not, the old ones are better than none.
             by_name = {**self._by_name, **by_name}
-        return problems + self._take(by_name)
+        return problems + self._take(by_name) + self._expired()
 
     def _take(self, by_name: dict[str, Identity]) -> list[str]:
         """Show these from now on; answers what is wrong with some."""
@@ -113,12 +113,9 @@ class Certificates:
                 made[one] = self._made.get(one) or self._context(one)
             except SSL.Error as error:
                 problems.append(f"{one.path}: OpenSSL refuses it: {_words(error)}")
-            if one.has_expired():
-                problems.append(
-                    f"{one.path}: has expired on {one.certificate.not_valid_after_utc}"
-                )
         by_name = {name: one for name, one in by_name.items() if one in made}
         if by_name:
+            self._tell_of(made)
             self._made, self._by_name = made, by_name
             self._contexts = {
                 name.encode("utf-8"): made[one] for name, one in by_name.items()
@@ -147,6 +144,24 @@ class Certificates:
             context = self._contexts.get(b"*." + name.partition(b".")[2])
         if context is not None:
             connection.set_context(context)
+
+    def _expired(self) -> list[str]:
+        return [
+            f"{one.path}: has expired, on {one.certificate.not_valid_after_utc}"
+            for one in self._made
+            if one.has_expired()
+        ]
+
+    def _tell_of(self, made: dict[Identity, SSL.Context]) -> None:
+        """What was taken up since the start."""
+        for one in made:
+            if self._made and one not in self._made:
+                self.log.info(
+                    "a new certificate for {names}, until {end}: {path}",
+                    names=", ".join(one.names),
+                    end=one.certificate.not_valid_after_utc,
+                    path=one.path,
+                )
 
     def _tell(self, problems: list[str]) -> None:
         for problem in problems:

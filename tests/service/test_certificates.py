@@ -9,6 +9,7 @@ import ssl
 import pytest
 from OpenSSL import SSL
 from twisted.internet.task import Clock
+from twisted.logger import formatEvent, globalLogPublisher
 
 from passtwist.service.bind_errors import EndpointError
 from passtwist.service.certificate_files import PemFiles, PemFolder
@@ -90,6 +91,21 @@ def bench(authority, tmp_path):
     return Bench(authority, tmp_path / "live", Clock())
 
 
+@pytest.fixture
+def logged():
+    """What was logged since it was last asked."""
+    events = []
+    globalLogPublisher.addObserver(events.append)
+
+    def take():
+        taken = [formatEvent(event) for event in events]
+        events.clear()
+        return taken
+
+    yield take
+    globalLogPublisher.removeObserver(events.append)
+
+
 def test_each_name_gets_its_certificate(bench):
     """By the exact name, then by a wildcard, else the first in the folder."""
     blog = bench.issue("blog.example", "blog.example")
@@ -169,6 +185,24 @@ def test_a_renewed_certificate_is_taken_up_within_a_minute(bench):
     bench.later()
     assert bench.shown_to("shop.example") == new
     assert bench.shown_to("blog.example") == other
+
+
+def test_the_log_says_what_was_taken_up_and_what_has_expired(bench, logged):
+    """Each thing once; at the start, only what is wrong."""
+    bench.issue("shop.example", "shop.example", begins=-9, ends=-1)
+    bench.start()
+    path = f"{bench.live}/shop.example/cert.pem"
+    (first,) = logged()
+    assert first.startswith(f"certificates in {bench.live}: {path}: has expired, on ")
+    bench.later()
+    bench.shown_to("shop.example", checks=False)
+    assert logged() == []
+    bench.issue("shop.example", "shop.example")
+    bench.certificates.renew()
+    bench.certificates.renew()
+    (taken,) = logged()
+    assert taken.startswith("a new certificate for shop.example, until ")
+    assert taken.endswith(f": {path}")
 
 
 def test_a_reload_takes_it_up_at_once(bench):
