@@ -76,6 +76,8 @@ def open_tunnel(exchange: Exchange, head: bytes, worker: ITunnelEnd) -> Tunnel |
     said = connection.become_tunnel(tunnel)
     if said:
         tunnel.received(said)
+    if not connection.door.keeps_alive:
+        tunnel.leave()  # the server was drained since the client has asked
     return tunnel
 
 

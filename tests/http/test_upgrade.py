@@ -266,6 +266,22 @@ def test_a_tunnel_ends_when_the_server_wants_no_connections(tunnel, bench, end):
     assert tunnel.closed
 
 
+def test_an_upgrade_that_comes_when_the_server_stops_is_ended_at_once(bench):
+    """The client had asked before."""
+    client = bench.connect()
+    client.send(HANDSHAKE)
+    drained = bench.front.drain()
+    worker = Worker()
+    near = bench.pool.last.responder.upgrade(SWITCH, worker)
+    assert worker.told == ["end"]
+    near.send(b"goodbye")
+    near.close()
+    assert client.take().endswith(b"goodbye")
+    assert client.closed
+    client.leave()
+    assert drained.called
+
+
 def test_a_tunnel_is_no_request_that_is_cut_off(tunnel, bench):
     """It would have had no end; so a stop does not fail by it."""
     assert bench.front.abort_connections() == 0
