@@ -22,6 +22,7 @@ from passtwist.pool import Pool, PoolLimits
 from passtwist.service.apps import App
 from passtwist.service.draining import Draining
 from passtwist.service.driver import Driver
+from passtwist.service.endpoints import mistakes
 from passtwist.service.gates import Gates
 from passtwist.service.gateway import Gateway
 from passtwist.service.in_flight import InFlight
@@ -92,6 +93,11 @@ def make_service(
     if answers_signals:
         service.handle_signals(reactor)
     return service
+
+
+def mistakes_of_endpoints(settings: Settings) -> list[str]:
+    """What is wrong with where to listen, a sentence each; listens nowhere."""
+    return mistakes(settings.server.listen)
 
 
 def examine(app: AppSpec, registry: Registry) -> Examination:

@@ -5,6 +5,8 @@ Runs in: the command.
 
 from __future__ import annotations
 
+import re
+
 import click
 
 from passtwist.api.registry import Registry
@@ -12,6 +14,8 @@ from passtwist.api.resolve import resolve
 from passtwist.api.settings import DEFAULT_FILE, Settings, load_file
 from passtwist.cli.options import failure
 from passtwist.errors import DetectionError, PluginError, SettingsError
+
+_PLAIN = re.compile(r"tcp:[0-9]{1,4}(?::interface=[0-9.]+)?")
 
 
 @click.command()
@@ -31,9 +35,25 @@ def check(file: str) -> None:
     problems = _report(settings, registry)
     for warning in settings.warnings():
         click.echo(f"warning: {warning}")
+    mistakes = _mistakes(settings)
+    for mistake in mistakes:
+        click.echo(f"problem: {mistake}")
     if problems:
         raise failure(f"{problems} of {len(settings.apps)} apps can't be started")
+    if mistakes:
+        endpoints = len(settings.server.listen)
+        raise failure(f"{len(mistakes)} of {endpoints} endpoints can't be listened on")
     click.echo(f"{file}: no problems")
+
+
+def _mistakes(settings: Settings) -> list[str]:
+    """What is wrong with endpoints; as far as who checks may look."""
+    # It imports Twisted; a plain port is right by its shape.
+    if all(_PLAIN.fullmatch(one) for one in settings.server.listen):
+        return []
+    from passtwist import assembly
+
+    return assembly.mistakes_of_endpoints(settings)
 
 
 def _report(settings: Settings, registry: Registry) -> int:

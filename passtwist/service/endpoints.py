@@ -23,14 +23,15 @@ from twisted.internet.endpoints import (
     TCP6ServerEndpoint,
     serverFromString,
 )
+from twisted.internet.task import Clock
 
-from passtwist.service.bind_errors import EndpointError
+from passtwist.service.bind_errors import EndpointError, no_endpoint
 from passtwist.service.proxied import ProxiedEndpoint
 from passtwist.service.systemd_sockets import adopted
 from passtwist.service.unix_endpoint import LONGEST_PATH, SocketFile, UnixEndpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from twisted.internet.interfaces import IStreamServerEndpoint
 
@@ -57,6 +58,24 @@ def endpoint_from(reactor: Reactor, description: str) -> IStreamServerEndpoint:
         # The balancer's header comes before everything else, also before TLS.
         return _made(reactor, rest, lambda plain: ProxiedEndpoint(plain, reactor, rest))
     return _made(reactor, description, lambda plain: plain)
+
+
+def mistakes(listen: Iterable[str]) -> list[str]:
+    """What is wrong with endpoints, a sentence each, as far as nobody listens.
+
+    Those that only systemd, Twisted or a plugin knows are not judged.
+    """
+    found = []
+    for description in listen:
+        kind = description.removeprefix("haproxy:").partition(":")[0]
+        if kind not in KINDS or kind == "systemd" or ":name=" in description:
+            continue
+        try:
+            # Of a reactor, nothing but the time is asked before it listens.
+            endpoint_from(Clock(), description)  # type: ignore[arg-type]  # see above
+        except (EndpointError, ImportError) as error:
+            found.append(str(no_endpoint(description, error)))
+    return found
 
 
 def arguments_of(kind: str) -> list[tuple[str, str]]:

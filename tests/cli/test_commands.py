@@ -120,6 +120,31 @@ def test_check_finds_nothing(run, tmp_path):
     )
 
 
+def test_check_looks_at_the_endpoints(run, tmp_path):
+    """As far as that can be done without listening."""
+    (tmp_path / "app.py").write_text(FLASK)
+    (tmp_path / "passtwist.toml").write_text(
+        "[server]\n"
+        'listen = ["tcp:80:bind=x", "unix:/run/x:group=no-such", "tls:/no/certs", '
+        '"systemd:domain=INET:name=web", "pigeon:1", "tcp:8080"]\n'
+        '[[app]]\nname = "it"\nroot = "."\n'
+    )
+    assert outcome(run("check")) == (
+        1,
+        (
+            f"app it: flask at /, entry app:app, {sys.executable}\n"
+            "problem: can't listen on tcp:80:bind=x: not an endpoint: tcp: got an "
+            "unexpected keyword argument 'bind'; tcp: takes port, interface, backlog\n"
+            "problem: can't listen on unix:/run/x:group=no-such: there is no group "
+            "'no-such'; make it first\n"
+            "problem: can't listen on tls:/no/certs: /no/certs: No such file or "
+            "directory; it takes a certificate and its key, in PEM files that the "
+            "server may read\n"
+        ),
+        "Error: 3 of 6 endpoints can't be listened on\n",
+    )
+
+
 def test_check_names_a_broken_plugin(run, tmp_path):
     """As the server would."""
     (tmp_path / "mine.py").write_text("1 / 0")
