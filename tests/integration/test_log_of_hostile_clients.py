@@ -1,4 +1,4 @@
-"""Nothing that a client sends is logged raw, in any log of a real server."""
+"""Nothing that a client sends is logged raw, or shown, by a real server."""
 
 from __future__ import annotations
 
@@ -75,22 +75,23 @@ COMBINED = re.compile(
 
 @pytest.fixture(scope="module", params=["combined", "json"])
 def logs(request, tmp_path_factory):
-    """The log of a server that has seen them all, and its access log."""
+    """The log of a server that has seen them all, its access log, all its answers."""
     folder = tmp_path_factory.mktemp("hostile")
     site = Site(folder, "talkative")
     site.write("passenger_wsgi.py", TALKATIVE)
     access = folder / "access"
     settings = {"access_log": str(access), "access_log_format": request.param}
+    if request.param == "json":
+        settings["environment"] = "development"
     with serve(folder, site, **settings) as server:
-        for one in (*requests(), *REFUSED):
-            talk(server, one)
+        answers = b"".join([talk(server, one) for one in (*requests(), *REFUSED)])
         server.stop()
-        return request.param, server.log_file.read_bytes(), access.read_bytes()
+        return request.param, server.log_file.read_bytes(), access.read_bytes(), answers
 
 
 def test_all_that_is_logged_is_printable(logs):
     """Plain ASCII; what an app prints may have other letters, but nothing else."""
-    _, log, access = logs
+    _, log, access, _ = logs
     lines = log.split(b"\n")
     assert [line for line in lines if not line.decode().isprintable()] == []
     ours = [line for line in lines if b" output: " not in line]
@@ -101,7 +102,7 @@ def test_all_that_is_logged_is_printable(logs):
 
 def test_no_line_is_forged(logs):
     """Each line is one of the server's own; none was begun by a client."""
-    kind, log, access = logs
+    kind, log, access, _ = logs
     lines = access.splitlines()
     assert len(lines) == len(requests()) + len(REFUSED)
     if kind == "json":
@@ -110,3 +111,10 @@ def test_no_line_is_forged(logs):
         assert [line for line in lines if not COMBINED.fullmatch(line)] == []
     ours = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4} \[[\w.#<>-]+\] ")
     assert [line for line in log.splitlines() if not ours.match(line)] == []
+
+
+def test_no_page_shows_what_the_client_has_sent(logs):
+    """Not even escaped: the error pages, of a server in development, too."""
+    *_, answers = logs
+    assert answers.count(b"<!DOCTYPE html>") >= len(REFUSED)
+    assert not re.search(rb"alert|owned|forged|[^\r\n\x20-\x7e]", answers)
