@@ -60,7 +60,7 @@ class IRequest(Interface):
     body_length: int = Attribute("Length of the body in bytes, wherever it is.")
     body_stream: IBodyStream | None = Attribute(
         "The body, when it is handed on as it comes (`buffer_requests = false`), and "
-        "then `body_length` is 0; else None."
+        "then `body_length` is what has come; else None."
     )
     method: bytes = Attribute("The request method, for status and logs.")
     path: bytes = Attribute("The request target as it came, for status and logs.")

@@ -339,7 +339,7 @@ class Connection(StreamingLink):
             line.target,
             body,
             descriptor,
-            (length or 0) if stream is None else 0,
+            (length or 0) if stream is None else stream.length,
             stream,
             head.upgrade,
         )

@@ -132,6 +132,9 @@ class StreamingLink(ClientLink):
         except Refusal as refusal:
             self._refuse(refusal)
             return
+        exchange = self.exchange
+        if exchange is not None and exchange.request is not None:
+            exchange.request.body_length = stream.length
         if stream.finished:
             self._stream = self._pace = None
             self._buffer = rest

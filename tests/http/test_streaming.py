@@ -79,6 +79,7 @@ def test_a_worker_is_asked_before_the_body_is_there(streamed):
     assert (taker.got, taker.ended) == (b"hello", "")
     client.send(b"world")
     assert (taker.got, taker.ended) == (b"helloworld", "end")
+    assert streamed.pool.last.request.body_length == 10
     streamed.pool.last.responder.answer(OK, b"thanks")
     assert client.take().endswith(b"thanks")
     assert (client.closed, client.connection.has_request) == (False, False)
