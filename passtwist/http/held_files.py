@@ -3,8 +3,8 @@
 Runs in: the controller.
 
 To find and open a file safely costs more than all else that is done for its request.
-So what was sent within the same second is sent again as it was; then it is looked for
-anew.  Nobody waits longer than that for a change.
+So what was sent within the same second is sent again as it was, and what was not there
+is not looked for; then all is forgotten.  Nobody waits longer for a change.
 """
 
 from __future__ import annotations
@@ -17,43 +17,50 @@ from passtwist.http.file_conditions import Part
 from passtwist.http.file_open import NoFile
 
 if TYPE_CHECKING:
+    from passtwist.http.accepted_codings import Coding
     from passtwist.http.file_answer import FileAnswer
+
+    # The compressed copies that a client takes: there are five ways.  By the header
+    # itself, a client could have us keep as many answers as it likes.
+    Codings = tuple[Coding, ...]
 
 MAX_FILE = 64 * 1024
 MAX_BYTES = 4 << 20
-MAX_FILES = 512
+MAX_MISSING = 512
+_MAX_PATH = 256
+# About what the objects of one answer take.
+_OVERHEAD = 2048
 
 
 class HeldFiles:
-    """The answers of one site.
+    """The answers of one site, by path, and by which compressed copies a client takes.
 
-    A key is the path as the client wrote it, and which compressed copies it takes.
+    :ivar missing: paths at which there is no file.
     """
 
-    __slots__ = ("_answers", "_room")
+    __slots__ = ("_answers", "_room", "missing")
 
     def __init__(self) -> None:
-        self._answers: dict[tuple[bytes, bytes], FileAnswer] = {}
+        self._answers: dict[bytes, dict[Codings, FileAnswer]] = {}
         self._room = MAX_BYTES
+        self.missing: set[bytes] = set()
 
-    def __bool__(self) -> bool:
-        return bool(self._answers)
+    def __contains__(self, path: bytes) -> bool:
+        return path in self._answers
 
-    def get(self, path: bytes, codings: bytes) -> FileAnswer | None:
+    def get(self, path: bytes, codings: Codings) -> FileAnswer | None:
         """What was kept."""
-        return self._answers.get((path, codings))
+        return self._answers[path].get(codings)
 
-    def keep(self, path: bytes, codings: bytes, answer: FileAnswer) -> FileAnswer:
+    def keep(self, path: bytes, codings: Codings, answer: FileAnswer) -> FileAnswer:
         """Keep a file if it is small and there is room.
 
         :returns: the answer to be sent.
         :raises NoFile: it can't be read; it is closed.
         """
         file = answer.file
-        size, key = file.size, len(path) + len(codings)
-        if size > MAX_FILE or size + key > self._room:
-            return answer
-        if len(self._answers) >= MAX_FILES:
+        size, cost = file.size, file.size + len(path) + _OVERHEAD
+        if size > MAX_FILE or cost > self._room or len(path) > _MAX_PATH:
             return answer
         try:
             body = read_part(file, Part(0, size, True))
@@ -63,12 +70,18 @@ class HeldFiles:
             os.close(file.descriptor)
         head = head_of(answer, Part(0, size, True))
         kept = answer._replace(body=body, head=head)
-        self._answers[path, codings] = kept
-        self._room -= size + key
+        self._answers.setdefault(path, {})[codings] = kept
+        self._room -= cost
         return kept
+
+    def miss(self, path: bytes) -> None:
+        """There is no file at *path*."""
+        if len(self.missing) < MAX_MISSING and len(path) <= _MAX_PATH:
+            self.missing.add(path)
 
     def forget(self) -> None:
         """Look for all of them anew."""
+        self.missing.clear()
         if self._answers:
             self._answers.clear()
             self._room = MAX_BYTES

@@ -26,6 +26,7 @@ from passtwist.http.held_files import HeldFiles
 from passtwist.http.refusal import Refusal
 
 if TYPE_CHECKING:
+    from passtwist.http.accepted_codings import Coding
     from passtwist.http.config import Site
     from passtwist.http.exchange import Exchange
     from passtwist.http.scanner import RequestHead
@@ -101,7 +102,10 @@ class SiteFiles:
         path = head.line.path[self._cut :]
         if head.line.method not in _METHODS:
             return False
-        if self._held and self._again(exchange, path):
+        held = self._held
+        if path in held.missing:
+            return False
+        if path in held and self._again(exchange, path):
             return True
         for prefix, folder in self._maps:
             if path.startswith(prefix):
@@ -112,7 +116,7 @@ class SiteFiles:
     def _again(self, exchange: Exchange, path: bytes) -> bool:
         """Send what was sent a moment ago."""
         headers = headers_of(exchange)
-        held = self._held.get(path, headers.get(_ACCEPT, b""))
+        held = self._held.get(path, codings_for(headers.get(_ACCEPT, b"")))
         if held is None:
             return False
         send(exchange, held, headers)
@@ -144,6 +148,8 @@ class SiteFiles:
                     continue
                 self._miss(exchange, no_file)
             return True
+        if self._keeps:
+            self._held.miss(path)
         return False
 
     def _send(
@@ -151,20 +157,22 @@ class SiteFiles:
     ) -> None:
         """:raises NoFile: there is none to be sent."""
         headers = headers_of(exchange)
-        accepted = headers.get(_ACCEPT, b"")
-        answer = self._find(folder, names, accepted)
+        codings = codings_for(headers.get(_ACCEPT, b""))
+        answer = self._find(folder, names, codings)
         if exchange.front.response_heads.added:
             answer = answer._replace(
                 kept=answer.kept + exchange.front.response_heads.added
             )
         if self._keeps:
-            answer = self._held.keep(path, accepted, answer)
+            answer = self._held.keep(path, codings, answer)
         send(exchange, answer, headers)
 
-    def _find(self, folder: Folder, names: list[bytes], accepted: bytes) -> FileAnswer:
+    def _find(
+        self, folder: Folder, names: list[bytes], codings: tuple[Coding, ...]
+    ) -> FileAnswer:
         """A file, open.
 
-        :param accepted: what the client says of compressed copies.
+        :param codings: in which a compressed copy will do, too.
         :raises NoFile: there is none to be sent.
         """
         name = names[-1]
@@ -174,7 +182,7 @@ class SiteFiles:
             file, suffix = here.open(name), b""
             if kind.compressible:
                 kept = _VARY
-                for coding in codings_for(accepted):
+                for coding in codings:
                     try:
                         copy = here.open(name + coding.suffix)
                     except NoFile:

@@ -239,8 +239,18 @@ def test_what_is_kept_for_a_second_is_bounded(site):
         site.ask(f"/static/{number}")
     (site.root / "files").rename(site.root / "gone")
     found = [number for number in range(100) if site.status(f"/static/{number}") == 200]
-    assert found == list(range((4 << 20) // 50_020))
+    assert found == list(range((4 << 20) // 52_050))
     assert site.status("/static/large") == 404
+
+
+def test_a_client_that_asks_in_many_ways_fills_no_memory(site):
+    """There are five ways to take compressed copies, however they are written."""
+    site.write("files/b.txt", bytes(60_000))
+    for number in range(100):
+        site.ask("/static/b.txt", f"Accept-Encoding: gzip, x-{number}")
+    site.ask("/static/a.txt")
+    (site.root / "files").rename(site.root / "gone")
+    assert site.status("/static/a.txt") == 200
 
 
 def test_what_is_kept_is_asked_for_like_a_file(site):
@@ -387,6 +397,21 @@ def test_a_file_in_public_comes_before_the_app(public, path, file):
     """As with Passenger; what is no file is the app's, and folders are not listed."""
     status, _, body = public.ask(path)
     assert (status, body) == (200, file.encode() if file else b"the app")
+
+
+def test_what_is_not_in_public_is_looked_for_again_a_second_later(public):
+    """An app may write pages there."""
+    assert public.is_app("/new")
+    public.write("public/new.html", b"new")
+    assert public.is_app("/new")
+    public.bench.pass_time(1)
+    assert public.ask("/new")[2] == b"new"
+    for number in range(600):
+        assert public.is_app(f"/{number}")
+    public.write("public/1.html", b"1")
+    public.write("public/599.html", b"599")
+    assert public.is_app("/1")
+    assert public.ask("/599")[2] == b"599"
 
 
 def test_public_is_only_for_reading(public):
