@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks.measures.base import Amount, Bench, Measure, say, scratch
 from benchmarks.measures.cold_start import ColdStart
+from benchmarks.measures.idle_connections import IdleConnections
 from benchmarks.measures.latency import Latency
 from benchmarks.measures.memory import Memory
 from benchmarks.measures.memory_curve import MemoryCurve
@@ -26,6 +27,7 @@ def every_measure() -> list[Measure]:
         Mixed(),
         MixedClosed(),
         BesideSlowClients(),
+        IdleConnections(),
         Neighbour(),
         Memory(),
         MemoryCurve(),

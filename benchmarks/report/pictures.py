@@ -74,6 +74,11 @@ PICTURES = (
         "p99 beside an app that goes wrong, times that beside a good one",
     ),
     Picture(
+        "idle-connections",
+        "idle-connections",
+        "p99 beside ten thousand idle connections, times that without",
+    ),
+    Picture(
         "memory",
         "memory",
         "Memory after load, MiB",

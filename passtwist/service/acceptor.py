@@ -27,7 +27,8 @@ _BURST = 64
 # clients would try again a second later.
 _QUEUE = 4096
 # The last ones are for the files and workers of those who are in.
-_RESERVED = 1 / 16
+_RESERVED_PART = 16
+_RESERVED_LEAST = 16
 # Until it is tried again when descriptors are short, and nobody is idle.
 _PAUSE = 0.5  # seconds
 
@@ -65,7 +66,8 @@ class Acceptor:
             self._take(client, address)
             limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
             # The kernel gives the lowest number: all below are in use.
-            if client.fileno() >= limit - limit * _RESERVED:
+            reserved = max(limit // _RESERVED_PART, _RESERVED_LEAST)
+            if client.fileno() >= limit - reserved:
                 self._short(f"of {limit} descriptors few are left")
                 return
         if not self._door.room():

@@ -72,11 +72,14 @@ async def test_a_slow_reader_holds_no_worker(real):
     assert body == block * 300
 
 
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
 @pytest_twisted.ensureDeferred
-async def test_a_client_that_is_refused_a_large_upload_can_read_why(real):
+async def test_a_client_that_is_refused_a_large_upload_can_read_why(real, kind):
     """It goes on sending for a while; the error waits for it all the same."""
-    await real.serve(site=Site("shop", max_body=1000))
-    client = await real.connect()
+    path = f"unix:{real.folder}/sock" if kind == "unix" else None
+    endpoint = path or "tcp:0:interface=127.0.0.1"
+    await real.serve(endpoint, site=Site("shop", max_body=1000))
+    client = await real.connect(path)
     client.transport.pauseProducing()
     client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 500000\r\n\r\n")
     for _ in range(50):

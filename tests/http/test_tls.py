@@ -145,6 +145,23 @@ async def test_who_begins_no_handshake_is_sent_away(real, certificate):
     assert await client.until_closed() == b""
 
 
+@pytest_twisted.ensureDeferred
+async def test_a_refused_client_that_sends_on_for_ever_is_left_over_tls(real, connect):
+    """When enough of it was thrown away; its goodbye would be behind all of it."""
+    client = await connect(linger=1000.0, linger_bytes=100_000)
+    real.answers()
+    client.send(GET)
+    await client.until_ends_with(b"hello")
+    client.transport.pauseProducing()
+    client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 999999999\r\n\r\n")
+    while real.front.connections:
+        client.send(b"x" * 10_000)
+        await turn()
+    client.transport.resumeProducing()
+    await client.until_closed()
+    assert real.front.counters.refused == 1
+
+
 async def turn():
     """Let the reactor run once."""
     from twisted.internet import task
