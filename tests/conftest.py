@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from passtwist.testing.interpreters import find_interpreters
 
@@ -35,9 +36,22 @@ PACKAGES = {
 }
 
 
+# A machine that is busy is no fault of what is tested, and what each of many runs
+# tries in a day is more than what one run tries; `make storm` takes its time.
+settings.register_profile(
+    "every time",
+    max_examples=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("storm", settings.get_profile("every time"), max_examples=500)
+
+
 def pytest_configure() -> None:
     """Have passtwist compiled, as pip leaves it; else each started process does it."""
     compileall.compile_dir(ROOT / "passtwist", quiet=2)
+    storm = os.environ.get("PASSTWIST_STORM") == "full"
+    settings.load_profile("storm" if storm else "every time")
 
 
 @pytest.fixture(autouse=True)

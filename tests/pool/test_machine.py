@@ -192,7 +192,7 @@ def test_any_order_of_events_keeps_all_invariants(make_world):
     run_state_machine_as_test(
         machine_for(make_world),
         settings=settings(
-            max_examples=60,
+            max_examples=40,
             stateful_step_count=50,
             deadline=None,
         ),
