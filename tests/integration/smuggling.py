@@ -38,6 +38,19 @@ def application(environ, start_response):
     start_response("200 OK", [("Content-Length", str(len(answer)))])
     return [answer]
 """
+# The same for a worker that speaks HTTP, and reads it as simply as can be.
+TALKING_RECORDER = """
+from pathlib import Path
+
+SEEN = Path(__file__).with_name("seen")
+
+
+async def application(method, target, headers, body):
+    line = "%s %s %s %d\\n" % (method, headers["host"], target, len(body))
+    with SEEN.open("ab", buffering=0) as file:
+        file.write(line.encode())
+    return 200, b"seen\\n"
+"""
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,22 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.integration.raw import talk
-from tests.integration.sites import Site, serve
-from tests.integration.smuggling import ATTACKS, CONTROLS, RECORDER, Attack
+from tests.integration.sites import APPS, Site, serve
+from tests.integration.smuggling import (
+    ATTACKS,
+    CONTROLS,
+    RECORDER,
+    TALKING_RECORDER,
+    Attack,
+)
 
 if TYPE_CHECKING:
     from passtwist.testing.server import RunningServer
 
 END = b"GET /end HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 ENDED = "GET a /end 0"
+EVERYTHING = (*ATTACKS, *CONTROLS)
+WAYS = 3
 
 
 class Recorder(Site):
@@ -69,6 +77,7 @@ def carry_out(server: RunningServer, attack: Attack, pieces: tuple[bytes, ...]) 
 def ways(attack: Attack, end: bytes) -> list[tuple[bytes, ...]]:
     """As it is meant, in one piece, and cut within the end of its head."""
     sent = attack.sent + end
+    # So many as WAYS says.
     cut = sent.find(b"\r\n\r\n") + 2
     return [
         (*attack.pieces, end),
@@ -82,9 +91,7 @@ def goes_on(attack: Attack) -> bool:
     return bool(attack.reaches) and not attack.name.startswith("last")
 
 
-@pytest.mark.parametrize(
-    "attack", [*ATTACKS, *CONTROLS], ids=[one.name for one in (*ATTACKS, *CONTROLS)]
-)
+@pytest.mark.parametrize("attack", EVERYTHING, ids=[one.name for one in EVERYTHING])
 def test_an_attack_reaches_the_app_as_what_it_is_or_not_at_all(
     server, recorder, attack
 ):
@@ -110,31 +117,38 @@ def test_no_marker_was_seen_at_all(server, recorder):
     assert [one for one in seen if "/marker/" in one and one not in legitimate] == []
 
 
-def test_an_app_that_reads_bodies_as_they_come_hides_no_request_either(tmp_path):
-    """It may be asked for what turns out to be broken, but for nothing behind it."""
+@pytest.mark.parametrize(
+    ("of", "buffered"), [("wsgi", False), ("http", True), ("http", False)]
+)
+def test_no_other_kind_of_worker_is_deceived(tmp_path, of, buffered):
+    """An app may be asked for a body that turns out broken, for nothing behind it.
+
+    The one that speaks HTTP itself reads what we send it with no checks at all.
+    """
     markers = Recorder(tmp_path, "markers")
-    streamed = Recorder(tmp_path, "streamed", base_uri="/attack", buffer_requests=False)
-    with serve(tmp_path, markers, streamed) as server:
-        for attack in (*ATTACKS, *CONTROLS):
+    asked = Recorder(tmp_path, "asked", base_uri="/attack", buffer_requests=buffered)
+    keys = {}
+    if of == "http":
+        asked.keys["framework"] = "talker"
+        asked.write("talker.py", TALKING_RECORDER)
+        keys["plugin_files"] = [str(APPS / "talker" / "talker_plugin.py")]
+    with serve(tmp_path, markers, asked, **keys) as server:
+        for attack in EVERYTHING:
             for pieces in ways(attack, END if goes_on(attack) else b""):
                 assert carry_out(server, attack, pieces) == attack.status
-    whole = [(one, len(ways(one, b""))) for one in (*ATTACKS, *CONTROLS) if one.reaches]
-    expected = [
-        line.replace(" /attack", " ")
-        for one, times in whole
-        for line in one.reaches * times
-        if "/marker/" not in line
-    ]
-    assert streamed.seen() == expected
-    lines = [line for one, times in whole for line in (*one.reaches, ENDED) * times]
+    legitimate = [line for one in EVERYTHING for line in one.reaches * WAYS]
+    found = [line for line in asked.seen() if line != ENDED]
+    if of == "wsgi":
+        found = [line.replace(" /", " /attack/", 1) for line in found]
+    assert found == [line for line in legitimate if "/marker/" not in line]
     assert [line for line in markers.seen() if line != ENDED] == [
-        line for line in lines if "/marker/" in line
+        line for line in legitimate if "/marker/" in line
     ]
 
 
 def test_every_attack_has_a_name_and_a_marker():
     """But for the halves and trailers, where the marker would be their end."""
-    names = [one.name for one in (*ATTACKS, *CONTROLS)]
+    names = [one.name for one in EVERYTHING]
     assert len(set(names)) == len(names)
     without = [one.name for one in ATTACKS if b"/marker/" not in one.sent]
     assert without == ["in-trailer", "half-2", "half-4", "half-5"]
