@@ -103,14 +103,8 @@ def test_a_worker_takes_as_many_as_it_has_threads_if_it_does_not_say(driver, tmp
 @pytest.mark.parametrize(
     ("ready", "reason"),
     [
-        ("server.ready(concurrency=-1)", "ValueError: a concurrency of -1"),
-        ("server.ready(concurrency=10 ** 6)", "ValueError: a concurrency of 1000000"),
-        ("server.ready(upgrades='websocket')", "ValueError: upgrades is 'websocket'"),
-        ("server.ready(upgrades=['h2c'])", "ValueError: no upgrade to 'h2c'"),
-        ("server.ready(upgrades=['TLS/1.2'])", "ValueError: no upgrade to 'tls/1.2'"),
         ("pass", "never called ready()"),
         ("1 / 0", "ZeroDivisionError"),
-        ("raise SystemExit(3)", "SystemExit"),
     ],
 )
 def test_a_server_that_does_not_come_up_fails_the_spawn(
@@ -131,15 +125,6 @@ def test_a_server_that_fails_later_ends_its_worker(driver, tmp_path):
     assert ended(pid) == ExitStatus(code=EXIT_BROKEN)
     spawn.drain()
     assert b"ZeroDivisionError" in spawn.output[WORKER]
-
-
-def test_readiness_is_said_once(driver, tmp_path):
-    """The controller listens no more after it."""
-    source = "def app(server):\n    server.ready()\n    server.ready()\n"
-    spawn = driver.spawn(own(tmp_path, source))
-    assert ended(spawn.ready()) == ExitStatus(code=EXIT_BROKEN)
-    spawn.drain()
-    assert b"ready() was called a second time" in spawn.output[WORKER]
 
 
 def test_an_event_loop_is_told_to_stop_and_its_listener_is_left_to_it(driver, tmp_path):
