@@ -102,10 +102,7 @@ class SiteFiles:
         path = head.line.path[self._cut :]
         if head.line.method not in _METHODS:
             return False
-        held = self._held
-        if path in held.missing:
-            return False
-        if path in held and self._again(exchange, path):
+        if path in self._held and self._again(exchange, path):
             return True
         for prefix, folder in self._maps:
             if path.startswith(prefix):
@@ -125,13 +122,17 @@ class SiteFiles:
     def _serve(self, exchange: Exchange, folder: Folder, path: bytes, cut: int) -> None:
         names = names_of(path[cut:])
         try:
-            if names is None or not names[-1]:
+            if names is None or not names[-1] or path in self._held.missing:
                 raise NoFile
             self._send(exchange, folder, names, path)
         except NoFile as no_file:
+            if self._keeps and not no_file.reason:
+                self._held.miss(path)
             self._miss(exchange, no_file)
 
     def _serve_public(self, exchange: Exchange, path: bytes) -> bool:
+        if path in self._held.missing:
+            return False
         names, folder = names_of(path), self._public
         if names is None or folder is None:
             return False
