@@ -13,6 +13,7 @@ import errno
 import os
 import socket
 import stat
+import time
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet import tcp, unix
@@ -35,6 +36,10 @@ _KINDS = (
     (stat.S_ISLNK, "a symbolic link"),
 )
 _TAKEN = "Address already in use"
+
+# Field 22 of /proc/PID/stat, counted from behind the name in parentheses.
+_BEGUN = 19
+_DOUBT = 2.0  # seconds by which the clocks of file system and process may differ
 
 # Linux has 108 bytes for the name with its final NUL.
 LONGEST_PATH = 107
@@ -91,24 +96,31 @@ class SocketFile:
                 self._lock.unlock()
 
     def _take_lock(self) -> None:
-        if self._lock is None:
+        lock = self._lock
+        if lock is None or self._lock_it(lock):
             return
-        try:
-            if self._lock.lock():
+        if _is_left_over(lock.name):
+            os.unlink(lock.name)
+            if self._lock_it(lock):
                 return
+        raise OSError(
+            errno.EADDRINUSE, f"{_TAKEN}: another server has locked it", self.path
+        )
+
+    def _lock_it(self, lock: FilesystemLock) -> bool:
+        try:
+            return bool(lock.lock())
         except (OSError, ValueError) as error:
             number = getattr(error, "errno", None)
             if number in (None, errno.EINVAL):
                 raise OSError(
-                    errno.EEXIST, "is no lock of a server; remove it", self._lock.name
+                    errno.EEXIST, "is no lock of a server; remove it", lock.name
                 ) from None
-            # EPERM: it is that of a process of another user.
             if isinstance(error, OSError) and number != errno.EPERM:
                 self._blame(error)
                 raise
-        raise OSError(
-            errno.EADDRINUSE, f"{_TAKEN}: another server has locked it", self.path
-        )
+            # It names a process of another user.
+            return False
 
     def _clear(self) -> None:
         try:
@@ -162,6 +174,24 @@ class SocketFile:
     def _identity(self) -> tuple[int, int]:
         found = os.lstat(self.path)
         return found.st_dev, found.st_ino
+
+
+def _is_left_over(lock: str) -> bool:
+    """Whether the process that *lock* names has begun after it was made.
+
+    Then it is another one, which got the number after a crash, or a reboot.  Where
+    clocks are set a live server's lock may look like that; nothing is lost, since
+    who listens is not taken the place of.
+    """
+    try:
+        made = os.lstat(lock).st_mtime
+        with open(f"/proc/{os.readlink(lock)}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return False
+    booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    begun = booted + int(fields[_BEGUN]) / os.sysconf("SC_CLK_TCK")
+    return begun > made + _DOUBT
 
 
 class UnixPort(unix.Port):

@@ -195,6 +195,24 @@ async def test_a_socket_that_nobody_listens_on_is_replaced(tmp_path):
 
 
 @in_reactor
+async def test_a_lock_whose_number_is_another_process_s_by_now_is_replaced(tmp_path):
+    """After a reboot numbers begin anew; then it is older than the process."""
+    path, lock = tmp_path / "s", tmp_path / "s.lock"
+    told = "Address already in use: another server has locked it"
+    lock.symlink_to(str(os.getppid()))
+    assert told in refusal_of(f"unix:{path}")
+    for number in (os.getppid(), 1):
+        lock.unlink(missing_ok=True)
+        lock.symlink_to(str(number))
+        os.utime(lock, (1, 1), follow_symlinks=False)
+        listeners = listeners_on(f"unix:{path}")
+        listeners.bind()
+        ask(path)
+        await listeners.close()
+    assert os.listdir(tmp_path) == []
+
+
+@in_reactor
 async def test_a_socket_that_somebody_listens_on_is_left_alone(tmp_path):
     """Ours, another server's, one without a lock, one whose queue is full."""
     path = tmp_path / "s"
