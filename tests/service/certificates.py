@@ -5,6 +5,10 @@ from __future__ import annotations
 import datetime
 import ssl
 
+import pytest
+
+pytest.importorskip("OpenSSL", reason="needs passtwist[tls]")
+
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
