@@ -88,7 +88,7 @@ class LogTarget:
             self.open()
 
     def write(self, lines: bytes) -> None:
-        """Write whole lines, or keep them."""
+        """Write lines, or keep them; the last may come in pieces."""
         self._unwritten += lines
         self.flush()
 
@@ -104,15 +104,24 @@ class LogTarget:
             self._suffer(f"can't be written: {error.strerror}")
         if len(self._unwritten) > KEPT:
             self._suffer("is not read fast enough, and lines are dropped")
-            # The first line may be half written; it has to be ended properly.
-            first, newline, rest = self._unwritten.partition(b"\n")
-            self._unwritten = first + newline
-            self.dropped += rest.count(b"\n")
+            self._drop_lines()
         elif self._trouble and not self._unwritten:
             self._trouble = ""
             lost = self.dropped - self._dropped_before
             self._dropped_before = self.dropped
             self._tell(f"takes lines again; {lost} were lost")
+
+    def _drop_lines(self) -> None:
+        # The first line may be half written, of the last one half may be missing
+        # yet; both have to be whole lines in the end.
+        first, newline, rest = self._unwritten.partition(b"\n")
+        last = rest[rest.rfind(b"\n") + 1 :]
+        self.dropped += rest.count(b"\n")
+        self._unwritten = first + newline + last
+        if len(self._unwritten) > KEPT:
+            # Whatever that is, it is no line.
+            self.dropped += self._unwritten.count(b"\n") + 1
+            self._unwritten = b"\n"
 
     def drop(self) -> None:
         """Do not wait for the target any more."""
