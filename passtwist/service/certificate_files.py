@@ -134,7 +134,7 @@ class PemReader:
             try:
                 mark = _mark(path)
             except OSError as error:
-                self._known[path] = ((), _unreadable(path, error))
+                self._known[path] = ((), unreadable(path, error))
                 continue
             known = before.get(path)
             if known is None or known[0] != mark:
@@ -249,7 +249,7 @@ def _read(path: str) -> PemFile | str:
                 return f"{path}: is no regular file"
             text = f.read(_LARGEST + 1)
     except OSError as error:
-        return _unreadable(path, error)
+        return unreadable(path, error)
     if len(text) > _LARGEST:
         return f"{path}: is larger than {_LARGEST >> 20} MiB; that is no PEM file"
     certificates, keys = [], []
@@ -281,7 +281,8 @@ def _key(text: bytes) -> Key:
     return key
 
 
-def _unreadable(path: str, error: OSError) -> str:
+def unreadable(path: str, error: OSError) -> str:
+    """One sentence for who can do something about it."""
     remedy = ""
     if isinstance(error, PermissionError):
         remedy = "; only a server that stays root, or has its group, may read it"

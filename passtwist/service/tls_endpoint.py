@@ -27,6 +27,7 @@ from passtwist.service.certificate_files import (
     PemReader,
     best_for_each_name,
     identities,
+    unreadable,
 )
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class Certificates:
         try:
             paths = self._source.paths()
         except OSError as error:
-            return [f"{error.filename}: {error.strerror}"]
+            return [unreadable(str(error.filename), error)]
         changed, files, problems = self._reader.read(paths)
         if not changed and not self._told:
             return problems + self._expired()
