@@ -101,7 +101,7 @@ class ServerSettings:
     proxy_headers: str = setting(
         Choice("x-forwarded", "forwarded"),
         "x-forwarded",
-        "which headers they write: X-Forwarded-... or Forwarded; the others are dropped",
+        "which headers they write: X-Forwarded-... or Forwarded; others are dropped",
         live=True,
     )
     drain_delay: float = setting(
