@@ -214,6 +214,7 @@ class Tunnel:
         exchange, connection = self._exchange, self._connection
         exchange.client_closes = self._client_ended
         connection.output.owned_by(connection)
+        connection.tunnel = None
         exchange.end()
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+import pytest_twisted
+from twisted.internet.interfaces import IHalfCloseableProtocol
 from zope.interface import implementer
 from zope.interface.verify import verifyClass
 
@@ -12,6 +14,8 @@ from passtwist.api.interfaces import ITunnelEnd
 from passtwist.http.access_log import AccessLog
 from passtwist.http.config import HttpLimits
 from passtwist.http.tunnel import Tunnel
+from passtwist.testing.clients import RealClient
+from tests.http.turns import submitted, until
 
 HANDSHAKE = (
     b"GET /chat HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\n"
@@ -336,3 +340,51 @@ def test_the_access_log_has_a_line_when_a_tunnel_ends(bench, tmp_path):
     assert (entry["received"], entry["sent"]) == (105, 1000)
     assert entry["total_s"] == 100
     assert entry["complete"] is True
+
+
+@implementer(IHalfCloseableProtocol)
+class TalkativeClient(RealClient):
+    """Goes on sending when it has seen the end."""
+
+    has_seen_end = False
+
+    def readConnectionLost(self):
+        self.has_seen_end = True
+        self._look()
+
+    def writeConnectionLost(self):
+        pass
+
+
+@pytest_twisted.ensureDeferred
+async def test_either_side_may_end_alone_on_a_real_socket(real):
+    """The other one goes on; when both have ended, it is over."""
+    await real.serve()
+    client = await real.connect(protocol=TalkativeClient)
+    client.send(HANDSHAKE)
+    await submitted(real, 1)
+    worker = Worker()
+    near = real.pool.last.responder.upgrade(SWITCH, worker)
+    near.send(b"that was all")
+    near.end()
+    await client.until(lambda client: client.has_seen_end)
+    assert client.data.endswith(b"that was all")
+    client.send(b"but I have more to say")
+    client.transport.loseWriteConnection()
+    await until(lambda: worker.told, "the end of the client")
+    assert (worker.received, worker.told) == (b"but I have more to say", ["end"])
+    near.close()
+    await until(lambda: not real.front.connections, "the end of the connection")
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_client_that_closes_when_the_tunnel_is_over_is_not_waited_for(real):
+    """It is gone at once, and not when its time to go is up."""
+    await real.serve(linger=1000.0)
+    client = await real.connect()
+    client.send(HANDSHAKE)
+    await submitted(real, 1)
+    near = real.pool.last.responder.upgrade(SWITCH, Worker())
+    near.close()
+    await client.until_closed()
+    await until(lambda: not real.front.connections, "the end of the connection")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import socket
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from zope.interface import implementer
 from zope.interface.verify import verifyClass
 
 from passtwist.api.interfaces import ITunnelEnd
 from passtwist.service.worker_end import LEAVE_WITHIN, WorkerEnd
+from passtwist.testing.reactor import HandReactor
 
 
 @implementer(ITunnelEnd)
@@ -213,3 +218,73 @@ def test_a_worker_that_is_to_leave_has_a_time_for_goodbyes(reactor, tunnel):
     assert (client.received, client.told, over) == (b"goodbye", [], [])
     reactor.advance(LEAVE_WITHIN)
     assert (client.told, over) == (["close"], [1])
+
+
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("client sends"), st.integers(1, 100_000)),
+        st.tuples(st.just("worker sends"), st.integers(1, 100_000)),
+        st.tuples(st.just("worker reads"), st.integers(1, 300_000)),
+        st.tuples(st.sampled_from(["client pauses", "client resumes"]), st.just(0)),
+    ),
+    max_size=30,
+)
+
+
+@given(steps, st.booleans())
+@settings(max_examples=50, deadline=None)
+def test_every_byte_arrives_in_its_place(walk, worker_ends_first):
+    """Whoever is slow, and whoever ends first."""
+    reactor = HandReactor()
+    ours, theirs = socket.socketpair()
+    for end in (ours, theirs):
+        end.setblocking(False)
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16_384)
+    noise = random.Random(1)
+    over, client, sent, said, got = [], Client(), b"", b"", bytearray()
+    tunnel = WorkerEnd(reactor, ours, lambda: over.append(1))
+    tunnel.begin(client, b"")
+
+    def read(size):
+        with contextlib.suppress(BlockingIOError):
+            while size > 0 and (piece := theirs.recv(size)):
+                got.extend(piece)
+                size -= len(piece)
+
+    for step, size in walk:
+        data = noise.randbytes(size)
+        # A client that is held does not send.
+        if step == "client sends" and not is_held(client):
+            tunnel.send(data)
+            sent += data
+        elif step == "worker sends":
+            with contextlib.suppress(BlockingIOError):
+                said += data[: theirs.send(data)]
+        elif step == "worker reads":
+            read(size)
+        elif step == "client pauses":
+            tunnel.pause()
+        elif step == "client resumes":
+            tunnel.resume()
+        reactor.settle()
+    tunnel.resume()
+    if worker_ends_first:
+        theirs.shutdown(socket.SHUT_WR)
+        reactor.settle()
+        assert client.told[-1] == "end"
+    tunnel.end()
+    while len(got) < len(sent):
+        reactor.settle()
+        read(1 << 20)
+    if not worker_ends_first:
+        theirs.close()
+    reactor.settle()
+    assert (bytes(got), client.received) == (sent, said)
+    assert (client.told[-1], over, reactor.readers) == ("close", [1], [])
+    theirs.close()
+
+
+def is_held(client):
+    """Whether it was told to pause, and not yet to resume."""
+    told = [word for word in client.told if word in ("pause", "resume")]
+    return told[-1:] == ["pause"]
