@@ -390,6 +390,7 @@ def _front_end_config(
         limits=limits,
         max_buffers=server.max_buffers,
         max_spool=server.max_spool,
+        spool_dir=server.spool_dir,
         error_page=error_page,
         powered_by=server.powered_by,
     )

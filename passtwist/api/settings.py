@@ -229,6 +229,7 @@ def _server(
         runtime_dir=absolute("runtime_dir", runtime_dir),
         access_log=log if log in ("-", "off") else absolute("access_log", log),
         error_pages=server.error_pages and absolute("error_pages", server.error_pages),
+        spool_dir=server.spool_dir and absolute("spool_dir", server.spool_dir),
         plugin_files=tuple(absolute("plugin_files", p) for p in server.plugin_files),
     )
     problems += rules.server_problems(server)

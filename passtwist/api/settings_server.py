@@ -207,6 +207,13 @@ class ServerSettings:
         "disk; 0: no limit",
         live=True,
     )
+    spool_dir: str = setting(
+        Text(),
+        "",
+        "folder for what waits on disk, in files without names; empty: the system's "
+        "for temporary files",
+        live=True,
+    )
     max_spool: int = setting(
         Size(),
         "8GiB",

@@ -28,6 +28,7 @@ from passtwist.http.half_closed import HalfClosed
 from passtwist.http.response_head import POWERED_BY, ResponseHeads
 from passtwist.http.routing import Router
 from passtwist.http.scanner import HeadScanner
+from passtwist.http.spool import check_folder
 from passtwist.http.trust import Trust
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class FrontEnd(Factory):
     error_pages: ErrorPages
     limits: HttpLimits
     environment: str
+    spool_dir: str
 
     def __init__(
         self,
@@ -85,7 +87,6 @@ class FrontEnd(Factory):
         self.clock = clock
         self.now = now
         self.access_log = access_log
-        self.spool_dir = config.spool_dir
         self.failure_log = FailureLog()
         self.counters = Counters()
         self.space = BufferSpace()
@@ -112,9 +113,11 @@ class FrontEnd(Factory):
         :returns: what puts it into effect, in one step: sites and the size of
             heads for the next request, all else for connections that are
             accepted from then on.
+        :raises SettingsError: nothing can be written where bodies shall wait.
         :raises UnicodeError: a host is no host name.
         :raises ValueError: a trusted proxy is no network.
         """
+        check_folder(config.spool_dir)
         router = Router(sites)
         trust = Trust(config.trusted_proxies, config.proxy_hops, config.proxy_headers)
         scanner = HeadScanner(config.limits)
@@ -128,6 +131,7 @@ class FrontEnd(Factory):
             self.response_heads = response_heads
             self.error_pages = error_pages
             self.limits = config.limits
+            self.spool_dir = config.spool_dir
             self.space.max_memory = config.max_buffers
             self.space.max_spool = config.max_spool
             self.crowd.most = config.limits.max_connections

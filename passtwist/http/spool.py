@@ -9,6 +9,8 @@ import os
 import tempfile
 from typing import TYPE_CHECKING
 
+from passtwist.errors import SettingsError
+
 if TYPE_CHECKING:
     from passtwist.http.buffer_space import BufferSpace
 
@@ -27,6 +29,22 @@ def open_unlinked(folder: str) -> int:
         descriptor, path = tempfile.mkstemp(dir=folder)
         os.unlink(path)
         return descriptor
+
+
+def check_folder(folder: str) -> None:
+    """See that files can be made in *folder*, if it is named.
+
+    :raises SettingsError: they can't.
+    """
+    if folder:
+        try:
+            os.close(open_unlinked(folder))
+        except OSError as error:
+            problem = (
+                f"[server]: spool_dir: {folder}: {os.strerror(error.errno or 0)}; "
+                "name a folder that the server may write to"
+            )
+            raise SettingsError([problem]) from error
 
 
 class Spool:

@@ -9,7 +9,7 @@ import pytest
 from twisted.internet.address import IPv4Address, UNIXAddress
 
 from passtwist.api.failures import RequestFailure
-from passtwist.errors import SpawnError
+from passtwist.errors import SettingsError, SpawnError
 from passtwist.http.config import FrontEndConfig, Site
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -491,12 +491,27 @@ def test_a_spooled_body_that_no_descriptor_is_left_for_is_503(bench):
 
 def test_a_body_without_room_on_disk_is_503(bench):
     """The client may come again; the app is not bothered."""
-    config = FrontEndConfig(spool_dir=str(bench.folder / "missing"))
+    folder = bench.folder / "spool"
+    folder.mkdir()
+    config = FrontEndConfig(spool_dir=str(folder))
     bench.configure(config=config, body_memory=10)
+    folder.rmdir()
     data = bench.connect().send(post(b"x" * 20))
     assert data.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
     assert b"\r\nRetry-After: 1\r\n" in data
     assert bench.pool.sessions == []
+
+
+def test_a_folder_for_bodies_that_can_not_be_written_is_refused_at_once(bench):
+    """And not with the first large body."""
+    config = FrontEndConfig(spool_dir="/proc/nothing")
+    with pytest.raises(SettingsError) as caught:
+        bench.configure(config=config)
+    (problem,) = caught.value.problems
+    assert problem == (
+        "[server]: spool_dir: /proc/nothing: No such file or directory; name a folder "
+        "that the server may write to"
+    )
 
 
 def test_the_files_of_all_bodies_have_so_much_room(bench):

@@ -150,8 +150,11 @@ def test_without_a_file_the_worker_waits_at_once(bench, lines):
     """Nothing is lost when the folder is gone; the log names the request, whether its
     worker is still at it or not.
     """
-    config = FrontEndConfig(spool_dir=str(bench.folder / "missing"))
+    folder = bench.folder / "spool"
+    folder.mkdir()
+    config = FrontEndConfig(spool_dir=str(folder))
     bench.configure(config=config, response_memory=10)
+    folder.rmdir()
     client = bench.connect()
     responder = begin(bench, client)
     client.transport.producer.pauseProducing()
@@ -170,7 +173,7 @@ def test_without_a_file_the_worker_waits_at_once(bench, lines):
     lose_patience(bench)
     error = f"[Errno 2] No such file or directory: '{bench.folder}"
     why = f"no file for the response: {error}"
-    assert [line.partition("/missing/")[0] for line in lines] == [
+    assert [line.partition("/spool/")[0] for line in lines] == [
         f"request id-1 of shop: 200: {why}",
         f"request id-2 of shop: 404: {why}",
     ]
