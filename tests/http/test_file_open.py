@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pwd
 import socket
@@ -128,17 +129,23 @@ def test_a_folder_that_is_swapped_for_a_link_during_the_walk_leads_nowhere(
     assert read(root, "sub", "b.txt") == b"deeper"
 
 
-def test_a_server_short_of_descriptors_says_so(root, monkeypatch):
-    """503: it may be there again soon."""
+@pytest.mark.parametrize(
+    ("number", "status", "reason"),
+    [
+        # It may be there again soon.
+        (errno.EMFILE, 503, "no file can be opened now: Too many open files"),
+        (errno.EACCES, 404, "the server's user may not read it"),
+        (errno.EIO, 500, "the file can't be opened: Input/output error"),
+    ],
+)
+def test_what_goes_wrong_is_told(root, monkeypatch, number, status, reason):
+    """The client gets a status, the log a reason."""
 
     def failing(*_, **__):
-        raise OSError(24, "Too many open files")
+        raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, "open", failing)
-    assert refused(root, "a.txt") == (
-        503,
-        "no file can be opened now: Too many open files",
-    )
+    assert refused(root, "a.txt") == (status, reason)
 
 
 # --- a server that is root ------------------------------------------------------
