@@ -58,6 +58,8 @@ _PREFIXES = (
 )
 
 _LISTS = (CONNECTION, TRANSFER_ENCODING, UPGRADE)
+# Thousands of them, which a head has room for, would take milliseconds to sort out.
+_MAX_ELEMENTS = 32
 
 # Names as clients write them, for lines whose values are new.
 _KNOWN_NAMES = 1024
@@ -103,6 +105,8 @@ def parse_field(line: bytes, limit: int) -> Field:
         raise Refusal(400, "Host is not a host and a port")
     elements: tuple[bytes, ...] = ()
     if kind in _LISTS:
+        if value.count(b",") >= _MAX_ELEMENTS:
+            raise Refusal(431, f"a list of more than {_MAX_ELEMENTS} elements")
         elements = tuple(list_elements(value))
     return Field(kind, (key, value), elements)
 

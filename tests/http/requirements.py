@@ -1052,6 +1052,20 @@ def persistence() -> Iterator[Case]:
             environ={"HTTP_CONNECTION": None},
             says=() if kept else (b"\r\nConnection: close\r\n",),
         )
+    yield accepted(
+        "R31",
+        "32 elements",
+        request(b"GET / HTTP/1.1", b"Connection: " + b",".join([b"x"] * 32)),
+        b"GET / ",
+    )
+    for name in (b"Connection", b"Upgrade", b"Transfer-Encoding"):
+        yield refused(
+            "R31 R17",
+            431,
+            f"33 elements of {name.decode()}",
+            request(b"GET / HTTP/1.1", name + b": " + b",".join([b"x"] * 33)),
+            h11=AGREES if name == b"Transfer-Encoding" else LENIENT,
+        )
     for value, kept in (
         (b"Keep-Alive", True),
         (b"TE, keep-alive", True),
