@@ -13,6 +13,7 @@ from passtwist.testing.waiting import wait_until
 from tests.integration.sites import Site, serve
 
 MOST = 40
+GIVEN = 1000  # descriptors that the server is started with
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,14 @@ def server(tmp_path_factory):
         Site(folder, max_instances=1),
         Site(folder, name="late", base_uri="/late", max_instances=1),
     ]
-    with serve(folder, *sites, max_connections=MOST) as running:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (GIVEN, hard))
+    try:
+        running = serve(folder, *sites, max_connections=MOST).start()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    with ExitStack() as stack:
+        stack.push(running.__exit__)
         yield running
 
 
@@ -71,6 +79,18 @@ def descriptors(server, spare):
 
 def clients(server):
     return server.status()["clients"]
+
+
+def test_the_server_takes_all_descriptors_it_may_have_and_its_apps_do_not(server):
+    """A program that uses select(2) breaks with more than 1024 of them."""
+    assert server.get("/").status == 200
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    pids = {worker["pid"] for worker in server.workers("probe")}
+    pids.add(server.status()["spawn_server"]["pid"])
+    found = {resource.prlimit(pid, resource.RLIMIT_NOFILE) for pid in pids}
+    assert found == {(GIVEN, hard)}
+    own = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+    assert own == (hard, hard)
 
 
 def test_idle_clients_give_way_to_those_who_come(server):
