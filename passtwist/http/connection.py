@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import connectionDone
 from zope.interface import implementer
@@ -24,6 +23,7 @@ from passtwist.http.output import Output, is_plain_socket
 from passtwist.http.reception import receive, receive_unread
 from passtwist.http.refusal import Refusal
 from passtwist.http.request import Request
+from passtwist.http.sending import prepare
 from passtwist.http.streaming_link import StreamingLink
 
 if TYPE_CHECKING:
@@ -72,9 +72,7 @@ class Connection(StreamingLink):
     def connectionMade(self) -> None:
         front, transport = self.front, self.transport
         self._plain = is_plain_socket(transport)
-        if self._plain and isinstance(transport.getPeer(), IPv4Address | IPv6Address):
-            # Heads and bodies of streamed responses are small separate writes.
-            transport.setTcpNoDelay(True)
+        prepare(transport)
         self.output = Output(
             transport, self, self._limits, front.spool_dir, front.space, front.clock
         )

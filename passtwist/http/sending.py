@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 # tcpi_bytes_acked of struct tcp_info in linux/tcp.h; since Linux 4.2.
 _ACKNOWLEDGED = struct.Struct("=120xQ")
 _LOOKS = 4
+# Bytes in the kernel that the client's window has no room for yet.
+_UNSENT = 512 * 1024
 
 
 class Sending:
@@ -66,17 +68,42 @@ class Sending:
         self._pace.postpone(seconds)
 
 
+def prepare(transport: object) -> None:
+    """Have the kernel send small pieces at once, and take no more than it can send.
+
+    It would take some megabytes for each client that reads slowly, in memory that all
+    sockets of the machine share; what we hold for it can wait in a file.
+    """
+    handle = socket_of(transport)
+    if handle is None or handle.family == socket.AF_UNIX:
+        return
+    try:
+        # Heads and bodies of streamed responses are small separate writes.
+        handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
+    except OSError:
+        pass  # it is broken, which reading will tell
+
+
+def socket_of(transport: object) -> socket.socket | None:
+    """What is below Twisted's transport and all wrappers; None when it is closed."""
+    while isinstance(transport, ProtocolWrapper):
+        transport = transport.transport
+    if not isinstance(transport, tcp.Connection) or transport.disconnected:
+        return None
+    handle: socket.socket = transport.socket
+    return handle
+
+
 def bytes_taken(transport: object, handed: int) -> int:
     """A number that grows by one with each byte that the client has taken.
 
     :param transport: one of Twisted's, with any wrappers around it.
     :param handed: bytes that were handed to it.
     """
-    while isinstance(transport, ProtocolWrapper):
-        transport = transport.transport
-    if not isinstance(transport, tcp.Connection) or transport.disconnected:
+    handle = socket_of(transport)
+    if handle is None:
         return handed
-    handle: socket.socket = transport.socket
     try:
         if handle.family == socket.AF_UNIX:
             queued = fcntl.ioctl(handle, termios.TIOCOUTQ, bytes(4))

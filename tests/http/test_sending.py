@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
+
 import pytest_twisted
 
 from passtwist.http.sending import bytes_taken
 from tests.http.turns import submitted, until
 
+SIOCOUTQNSD = 0x894B  # linux/sockios.h: bytes in the kernel that were not sent yet
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
@@ -180,6 +183,22 @@ async def test_what_waits_in_the_kernel_of_a_unix_socket_is_not_taken(real):
     client.transport.resumeProducing()
     await client.until(lambda client: len(client.data) > 10_000)
     await until(lambda: bytes_taken(connection.transport, 9) == 9, "all to be read")
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_kernel_takes_no_more_than_it_can_soon_send(real):
+    """Megabytes for each slow reader would be memory that all sockets share."""
+    await real.serve()
+    real.answers(body=b"x" * 10_000_000)
+    client = await real.connect()
+    client.transport.pauseProducing()
+    (connection,) = await until(lambda: list(real.front.connections), "a connection")
+    client.send(GET)
+    await until(lambda: connection.output.waiting, "a part of the answer to wait")
+    handle = connection.transport.getHandle()
+    # What the client's own kernel takes is on its way already.
+    unsent = int.from_bytes(fcntl.ioctl(handle, SIOCOUTQNSD, bytes(4)), "little")
+    assert 0 < unsent < 1_000_000
 
 
 def test_a_transport_that_can_not_tell_is_believed_by_what_it_was_handed(bench):
