@@ -120,7 +120,8 @@ def test_what_is_accepted_has_the_headers_that_httptools_sees(data):
     # httptools knows neither all methods nor HTTP/1.2, no white space behind a coding,
     # and takes what follows an upgrade for no HTTP: it gets the other headers alone.
     lines = data[: head.end - 4].removeprefix(b"\r\n").split(b"\r\n")[1:]
-    fields = [one for one in lines if not one.lower().startswith((b"trans", b"upgr"))]
+    others = (b"transfer-encoding", b"upgrade")
+    fields = [one for one in lines if one.partition(b":")[0].lower() not in others]
     parser = httptools.HttpRequestParser(Callbacks())
     parser.feed_data(b"\r\n".join((b"GET / HTTP/1.1", *fields, b"", b"")))
     for key, value in zip(head.pairs[::2], head.pairs[1::2], strict=True):
