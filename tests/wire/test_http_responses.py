@@ -294,3 +294,65 @@ def test_whatever_comes_is_a_response_or_none(data, cuts):
                 found = None
             results.append(found)
         assert results[0] == results[1]
+
+
+def read_by_h11(data):
+    """Body, and what follows; None when h11 takes it for no whole response."""
+    client = h11.Connection(h11.CLIENT)
+    client.send(h11.Request(method="GET", target="/", headers=[("Host", "x")]))
+    client.send(h11.EndOfMessage())
+    body = b""
+    try:
+        client.receive_data(data)
+        while not isinstance(event := client.next_event(), h11.EndOfMessage):
+            if event in (h11.NEED_DATA, h11.PAUSED):
+                return None
+            if isinstance(event, h11.Data):
+                body += bytes(event.data)
+    except h11.RemoteProtocolError:
+        return None
+    return body, client.trailing_data[0]
+
+
+TWO = [
+    response(b"200 OK\r\nContent-Length: 11\r\n", b"\r\nhello world"),
+    response(b"200 OK\r\n" + CHUNKED, b"\r\n5\r\nhello\r\n6;a\r\n world\r\n0\r\n\r\n"),
+]
+insertions = st.sampled_from(
+    [
+        *(
+            b"\r\n",
+            b"\n",
+            b"\r",
+            b" ",
+            b"\t",
+            b":",
+            b";",
+            b"0",
+            b"1",
+            b"-",
+            b",",
+            b"\0",
+        ),
+        *(b"Content-Length: 3\r\n", b"Content-Length: 11\r\n", CHUNKED),
+        *(b"Transfer-Encoding: identity\r\n", b"chunked", b"a: b\r\n"),
+    ]
+)
+
+
+@given(
+    st.sampled_from(TWO),
+    st.lists(st.tuples(st.integers(0, 100), st.integers(0, 3), insertions), max_size=3),
+)
+def test_where_a_response_ends_is_what_others_think_too(data, changes):
+    """Of nearly valid ones: we may refuse what h11 takes, but never see another end."""
+    for at, removed, inserted in changes:
+        data = data[:at] + inserted + data[at + removed :]
+    data += b"HTTP/1.1 500 The next one\r\n\r\n"
+    try:
+        _, ((first, *others), body), rest = read(data)
+    except (BadFrame, ValueError):
+        return  # refused, or not even a head
+    theirs = read_by_h11(data)
+    if others == [(END, b"")] and first[0] == HEAD and theirs is not None:
+        assert (body, rest) == theirs
