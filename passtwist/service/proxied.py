@@ -9,12 +9,11 @@ its peer is the client.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.interfaces import ISSLTransport, IStreamServerEndpoint
-from twisted.internet.protocol import connectionDone
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import Logger
-from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from zope.interface import alsoProvides, implementer
 
 from passtwist.service.proxy_header import BadProxyHeader, read_header
@@ -36,76 +35,92 @@ if TYPE_CHECKING:
 _SECONDS_BETWEEN_WARNINGS = 60.0
 
 
-class ProxiedConnection(ProtocolWrapper):
-    """Takes the header off, and then stays out of the way."""
+class ProxiedConnection(Protocol):
+    """Takes the header off, and is out of the way from then on.
+
+    The wrapped protocol has the transport itself, not a wrapper in its place: so it
+    can write at once, and one half can be closed.
+    """
 
     transport: Any  # any of Twisted's stream transports
 
     def __init__(self, factory: ProxiedFactory, wrapped: IProtocol) -> None:
-        super().__init__(factory, wrapped)
-        self._ours = factory
+        self._makes_us = factory
+        self._wrapped = wrapped
         self._begun = b""
-        self._header: ProxyHeader | None = None
+        self._has_header = False
+
+    def makeConnection(self, transport: Any) -> None:
+        self.transport = transport
+        self._wrapped.makeConnection(transport)
 
     def dataReceived(self, data: bytes) -> None:
-        self._begun += data
+        if self._has_header:
+            self._wrapped.dataReceived(data)
+            return
+        data = self._begun + data
         try:
-            header = read_header(self._begun)
+            header = read_header(data)
         except BadProxyHeader as error:
-            self._ours.refused(error)
+            self._makes_us.refused(error)
             self._begun = b""
             self.transport.abortConnection()
             return
         if header is None:
+            self._begun = data
             return
-        self._header = header
-        if header.secure:
-            alsoProvides(self, ISSLTransport)
-        wrapped = self.wrappedProtocol
-        # What comes next is not for us.
-        self.__dict__["dataReceived"] = wrapped.dataReceived
-        rest, self._begun = self._begun[header.size :], b""
-        if rest:
-            wrapped.dataReceived(rest)
+        self._begun = b""
+        self._has_header = True
+        _introduce(self.transport, header)
+        self.transport.protocol = self._wrapped
+        if len(data) > header.size:
+            self._wrapped.dataReceived(data[header.size :])
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        # A bound method of the other: each would keep the other alive.
-        self.__dict__.pop("dataReceived", None)
-        super().connectionLost(reason)  # type: ignore[no-untyped-call]  # Twisted
-
-    def getPeer(self) -> IAddress:
-        header = self._header
-        if header is not None and header.source is not None:
-            return header.source
-        peer: IAddress = self.transport.getPeer()
-        return peer
-
-    def getHost(self) -> IAddress:
-        header = self._header
-        if header is not None and header.destination is not None:
-            return header.destination
-        host: IAddress = self.transport.getHost()
-        return host
+        self._wrapped.connectionLost(reason)
 
 
-class ProxiedFactory(WrappingFactory[ProxiedConnection]):
+def _introduce(transport: Any, header: ProxyHeader) -> None:
+    """Whoever asks *transport* for its ends is told what *header* says."""
+    source, destination = header.source, header.destination
+    if source is not None and destination is not None:
+        transport.getPeer = lambda: source
+        transport.getHost = lambda: destination
+    if header.secure:
+        alsoProvides(transport, ISSLTransport)
+
+
+class ProxiedFactory(Factory):
     """Makes them.
 
     :param description: the endpoint, for the log.
     """
 
     log = Logger(namespace="passtwist.service")
-    protocol = ProxiedConnection
     noisy = False
 
     def __init__(
         self, wrapped: IProtocolFactory, reactor: Reactor, description: str
     ) -> None:
-        super().__init__(wrapped)  # type: ignore[no-untyped-call]  # Twisted
+        self._wrapped = wrapped
         self._reactor = reactor
         self._description = description
         self._refused = 0
         self._warn_from = 0.0
+
+    def buildProtocol(self, addr: IAddress | None) -> ProxiedConnection | None:
+        # The type of the interface does not know that there may be no address.
+        wrapped = self._wrapped.buildProtocol(cast("IAddress", addr))
+        return None if wrapped is None else ProxiedConnection(self, wrapped)
+
+    def startFactory(self) -> None:
+        self._wrapped.doStart()
+
+    def stopFactory(self) -> None:
+        self._wrapped.doStop()
+
+    def logPrefix(self) -> str:
+        return "FrontEnd (PROXY)"
 
     def refused(self, error: BadProxyHeader) -> None:
         """A connection was closed because of its header."""

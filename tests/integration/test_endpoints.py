@@ -246,6 +246,19 @@ def test_a_load_balancer_says_who_the_client_is(world):
     assert about(environ) == ("https", "on", "203.0.113.9", "192.0.2.1", "8080")
 
 
+def test_behind_a_load_balancer_one_half_can_be_closed(world):
+    """A client that has said everything still gets its answer."""
+    with connect(("127.0.0.1", world.proxied)) as client:
+        client.sendall(LINE + b"GET /environ HTTP/1.1\r\nHost: a\r\n\r\n")
+        client.shutdown(socket.SHUT_WR)
+        data = b""
+        while piece := client.recv(65536):
+            data += piece
+    # Maybe behind a 100, which asks whether it is still there.
+    environ = json.loads(data.rpartition(b"\r\n\r\n")[2])
+    assert environ["REMOTE_ADDR"] == "203.0.113.9"
+
+
 def test_who_is_no_load_balancer_is_not_served_there(world):
     """The connection is closed, and the log says what may be wrong, once."""
     for _ in range(3):
