@@ -169,15 +169,20 @@ def warnings(server: ServerSettings, apps: Sequence[AppSettings]) -> tuple[str, 
 
 def _open_sockets(server: ServerSettings) -> Iterable[str]:
     """Unix sockets whose clients are believed, and may be anybody."""
-    if "unix" not in server.trusted_proxies:
-        return
     for endpoint in server.listen:
-        kind, *arguments = endpoint.split(":")
-        if kind == "unix" and int(_mode(arguments[1:]), 8) & 0o002:
+        kind, *arguments = endpoint.removeprefix("haproxy:").split(":")
+        if kind != "unix" or not int(_mode(arguments[1:]), 8) & 0o002:
+            continue
+        remedy = "add mode=660 and the group of the proxy, group=www-data"
+        if endpoint.startswith("haproxy:"):
+            yield (
+                f"[server]: listen: everybody on this machine may connect to {endpoint} "
+                f"and say who the client is; {remedy}"
+            )
+        elif "unix" in server.trusted_proxies:
             yield (
                 '[server]: trusted_proxies: "unix" believes everybody on this machine: '
-                f"all may connect to {endpoint}; add mode=660 and the group of the "
-                "proxy, group=www-data"
+                f"all may connect to {endpoint}; {remedy}"
             )
 
 

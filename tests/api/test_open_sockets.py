@@ -20,7 +20,7 @@ from passtwist.api.settings_server import ServerSettings
         ("unix:/run/a.sock:mode=rw", True),
         ("unix:/run/a.sock:mode=660", False),
         ("unix:/run/a.sock:lockfile=0:mode=600", False),
-        ("haproxy:unix:/run/a.sock", False),
+        ("haproxy:unix:/run/a.sock:mode=660", False),
         ("tcp:8080", False),
         ("systemd:domain=UNIX:name=web", False),
     ],
@@ -35,3 +35,15 @@ def test_a_trusted_socket_that_is_open_to_all_is_warned_of(endpoint, warned):
     )
     assert warnings(trusting, ()) == ((expected,) if warned else ())
     assert warnings(ServerSettings(listen=(endpoint,)), ()) == ()
+
+
+def test_so_is_one_where_the_proxy_protocol_says_who_the_client_is():
+    """Trusted or not: this protocol is believed from whoever connects."""
+    settings = ServerSettings(listen=("haproxy:unix:/run/a.sock",))
+    assert warnings(settings, ()) == (
+        (
+            "[server]: listen: everybody on this machine may connect to "
+            "haproxy:unix:/run/a.sock and say who the client is; add mode=660 and the "
+            "group of the proxy, group=www-data"
+        ),
+    )
