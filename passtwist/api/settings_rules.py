@@ -176,8 +176,8 @@ def _open_sockets(server: ServerSettings) -> Iterable[str]:
         remedy = "add mode=660 and the group of the proxy, group=www-data"
         if endpoint.startswith("haproxy:"):
             yield (
-                f"[server]: listen: everybody on this machine may connect to {endpoint} "
-                f"and say who the client is; {remedy}"
+                "[server]: listen: everybody on this machine may connect to "
+                f"{endpoint} and say who the client is; {remedy}"
             )
         elif "unix" in server.trusted_proxies:
             yield (
