@@ -38,6 +38,9 @@ class State(Enum):
     CLOSED = "over"
 
 
+# So long is waited for a piece of an answer that tells whether the client is there.
+_SIGN = 1.0  # seconds
+
 AT_A_REQUEST = (
     State.BODY,
     State.STREAMING,
@@ -58,6 +61,7 @@ class ClientLink(Protocol):
 
     transport: Any  # any of Twisted's stream transports
     output: Output
+    _sent_then = -1  # see `expect_sign`
     _plain: bool  # the transport is a socket, without TLS or another wrapper
 
     def __init__(self, front: FrontEnd, door: Door) -> None:
@@ -103,12 +107,22 @@ class ClientLink(Protocol):
             due = min(due, self._sending.next_look(now))
         self.deadline = due
 
+    def expect_sign(self, sent: int) -> None:
+        """The client has ended within an answer, of which it was sent so much."""
+        self._sent_then = sent
+        if not self.output.waiting:
+            self.deadline = self.front.watch.after(_SIGN)
+
     # --- the end ----------------------------------------------------------------------
 
     @property
     def is_plain(self) -> bool:
         """Its transport is a socket, without TLS or another wrapper."""
         return self._plain
+
+    def give_way(self) -> None:
+        """See `Dispensable`."""
+        self._lose()
 
     def abort(self) -> None:
         """End the connection so that nothing sent can be taken for complete."""

@@ -225,6 +225,10 @@ class Connection(StreamingLink):
             self._refuse(Refusal(408, "the request took too long to arrive"))
         elif state is _HEAD or state is State.LINGERING or self._is_idle_tunnel():
             self._lose()
+        elif state is _ANSWERING and self.exchange is not None:
+            # Something sent meanwhile would have been answered with a reset.
+            if self.exchange.sent == self._sent_then:
+                self.abort()
         else:
             self.front.counters.timed_out += 1
             self.abort()
@@ -244,10 +248,6 @@ class Connection(StreamingLink):
         if since + _MOMENT > self.front.watch.now:
             return None
         return (2 if self._buffer else 1), self.deadline
-
-    def give_way(self) -> None:
-        """See `Dispensable`."""
-        self._lose()
 
     def drain(self) -> None:
         """End as soon as no request is lost by it."""

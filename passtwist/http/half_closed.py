@@ -6,6 +6,9 @@ Over TCP both look alike, until something is sent: who is gone answers with a re
 HTTP/1.1 has something that may always be sent before the answer, and means nothing: a
 100 (RFC 9110, 15.2).  A client of HTTP/1.0 does not know it.  So that one is believed
 to be there only when a worker is at its request already: then nothing is lost.
+When the answer has begun, the next piece of it is the question; and if the app has
+nothing to say for a moment, the client is believed to be gone, which those who leave
+in the middle of an answer are.
 Over a Unix socket the kernel says which of both it is.
 """
 
@@ -40,7 +43,9 @@ def probe(connection: Connection, exchange: Exchange) -> None:
         if not exchange.http11 and (session is None or not session.worker_pid):
             connection.abort()
             return
-        if exchange.http11 and exchange.framing == UNSENT:
+        if exchange.framing != UNSENT:
+            connection.expect_sign(exchange.sent)
+        elif exchange.http11:
             connection.output.write(_PROBE)
     connection.front.half_closed.watch(connection)
 

@@ -151,6 +151,43 @@ async def test_a_client_that_is_reset_later_is_gone_then(real):
     assert real.pool.last.calls == ["abandon"]
 
 
+async def begun(real):
+    """A client that has ended when its answer had begun, and its responder."""
+    await real.serve()
+    client = await real.connect(protocol=HalfClient)
+    client.send(GET)
+    await submitted(real, 1)
+    responder = real.pool.last.responder
+    responder.begin(b"200 OK\r\nContent-Length: 2\r\n")
+    await client.until_ends_with(b"\r\n\r\n")
+    client.done()
+    (connection,) = real.front.connections
+    await until(lambda: connection.has_ended, "the end of what the client sends")
+    return client, connection, responder
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_client_that_ends_within_its_answer_gets_the_rest(real):
+    """A piece of it that is taken is a sign of life."""
+    client, connection, responder = await begun(real)
+    responder.write(b"a")
+    connection.deadline_passed()
+    responder.write(b"b")
+    responder.finish()
+    assert (await client.until_closed()).endswith(b"\r\n\r\nab")
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_client_that_ends_within_an_answer_that_pauses_is_gone(real):
+    """There is nothing by which it could be asked."""
+    client, connection, _ = await begun(real)
+    assert connection.deadline < connection.front.watch.after(2)
+    connection.deadline_passed()
+    await client.until_closed()
+    assert real.pool.last.calls == ["abandon"]
+    assert real.front.counters.timed_out == 0
+
+
 @pytest_twisted.ensureDeferred
 async def test_a_client_of_http10_is_waited_for_while_a_worker_is_at_it(real):
     """It knows no 100, so it can't be asked; the worker is busy in any case."""
