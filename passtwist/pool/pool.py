@@ -39,6 +39,7 @@ from passtwist.pool.personnel import Personnel
 from passtwist.pool.recycling import Recycling
 from passtwist.pool.reduction import Reduction
 from passtwist.pool.restarts import Restarts
+from passtwist.pool.room import Need
 from passtwist.pool.staffing import Staffing
 from passtwist.pool.states import WorkerEvent, WorkerState, next_worker_state
 from passtwist.pool.timers import Alarms
@@ -60,6 +61,7 @@ _DISABLING = WorkerState.DISABLING
 _DRAINING = WorkerState.DRAINING
 _STOPPING = WorkerState.STOPPING
 _LAST_SESSION_ENDED = WorkerEvent.LAST_SESSION_ENDED
+_GROWING = Need.GROWING
 
 
 class Pool:
@@ -181,7 +183,8 @@ class Pool:
         if queue:
             # One ends and one begins: it stays as busy as it was.
             ticket = queue.pop_first()
-            if group.waits_as is not None:
+            # While others wait whom nothing under way will serve, it still grows.
+            if group.waits_as is not None and (group.starting or not queue):
                 self._staffing.reconsider(group, now)
             return ticket
         ended.sessions -= 1
@@ -261,7 +264,9 @@ class Pool:
             self.outbox.append(refusals.queue_full(ticket, group))
             return
         group.queue.join(ticket, now)
-        self._staffing.reconsider(group, now)
+        # One more who waits is no news to an app that is in line for that.
+        if group.waits_as is not _GROWING:
+            self._staffing.reconsider(group, now)
         patience = group.limits.max_queue_time
         if patience and len(group.queue) == 1:
             # For those who come later the alarm is set already.
