@@ -26,6 +26,7 @@ from passtwist.api.descriptor_limit import raise_limit
 from passtwist.api.interfaces import IPasstwistService
 from passtwist.errors import StartupError
 from passtwist.pool import AppAdded
+from passtwist.service import heap
 from passtwist.service.draining import Stop
 from passtwist.service.signals import Signals
 
@@ -121,6 +122,7 @@ class PasstwistService(Service):
             self._dump,
         )
         reactor.callWhenRunning(signals.install)
+        reactor.callWhenRunning(heap.settle)
         # As early as this, so that it is the last to be called.
         atexit.register(self._exit)
         self.parts.logs.relay_streams(reactor)
