@@ -70,7 +70,7 @@ REQUIREMENTS = {
     "R48": "A path is decoded once, keeps its dots and slashes, and holds no NUL.",
 }
 
-# Where servers differ.  What the others do is in the explanation of the front end.
+# Where servers differ; docs/explanation/strict-requests.md says what others do.
 RULINGS = {
     "length-and-coding": "Content-Length and Transfer-Encoding: 400 and close.",
     "gzip-chunked": "Transfer-Encoding: gzip, chunked is 501.",
