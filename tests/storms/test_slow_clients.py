@@ -1,7 +1,7 @@
 """Crowds of slow clients: nobody else notices, and each is cut off in the end.
 
 The small storm has clients of our own and short deadlines; ``make storm`` has two
-thousand of slowhttptest at a time, and the deadlines that everybody has.
+thousand of slowhttptest at a time, and nearly the deadlines that everybody has.
 """
 
 from __future__ import annotations
@@ -37,12 +37,14 @@ DEADLINES = {
     "body_read_timeout": "2s",
     "send_timeout": "4s",
 }
+# Two thousand readers come within 100 s, and are to be there together.
+DEFAULTS = {"send_timeout": "120s"}
 STEP = 0.05  # seconds
 
 
 @pytest.fixture
 def server(tmp_path):
-    deadlines = {} if SIZE is LARGE else DEADLINES
+    deadlines = DEFAULTS if SIZE is LARGE else DEADLINES
     sites = Site(tmp_path, max_instances=1)
     with serve(tmp_path, sites, access_log="off", **deadlines) as running:
         assert running.get("/").status == 200
@@ -109,13 +111,13 @@ def test_slow_clients_keep_nobody_else_from_being_served(server):
     assert server.status()["clients"]["counters"]["refused"] == 2 * COUNT
 
 
-# What is asked of slowhttptest; the deadlines are the default ones.
+# What is asked of slowhttptest; the deadlines are the default ones, nearly.
 ATTACKS = {
     "head": ("-H -r 500 -i 10 -x 24 -l 70", "/"),
     "body": ("-B -r 500 -i 10 -s 8192 -x 10 -l 60", "/digest"),
     # So large that the kernel does not take it in advance, and as many in a second
     # as one worker can make: the attack is the reading, not the asking.
-    "read": ("-X -r 20 -w 512 -y 1024 -n 5 -z 32 -l 230", "/big?size=3000000"),
+    "read": ("-X -r 20 -w 512 -y 1024 -n 5 -z 32 -l 300", "/big?size=1200000"),
 }
 
 
@@ -135,7 +137,10 @@ def attack(server, folder, kind):
         while process.poll() is None:
             sampler.take()
             time.sleep(0.5)  # between two samples
-        assert process.returncode == 0, process.stdout.read()
+        output = process.stdout.read()
+        assert process.returncode == 0, output
+        # It ended before its time, as there was nobody left.
+        assert b"No open connections left" in output
     with prefix.with_suffix(".csv").open() as file:
         return list(csv.DictReader(file)), sampler
 
@@ -143,16 +148,16 @@ def attack(server, folder, kind):
 if SIZE is LARGE:
 
     @pytest.mark.debian("slowhttptest")
+    @pytest.mark.timeout(SIZE.timeout)
     @pytest.mark.parametrize("kind", ATTACKS)
     def test_two_thousand_slow_clients_are_served_around(server, tmp_path, kind):
         """In each sample; and before the attack would have ended, they are cut off."""
         rows, sampler = attack(server, tmp_path, kind)
         assert {row["Service Available"] for row in rows} == {"2000"}
         assert set(sampler.statuses) == {200}
-        assert (rows[-1]["Connected"], rows[-1]["Pending"]) == ("0", "0")
         if kind != "read":
-            # It takes a worker to answer, but not for long.
-            assert max(sampler.busy) <= 1
+            # It takes a worker to make an answer that is read slowly.
+            assert set(sampler.busy) == {0}
         sampler.take()
         assert sampler.cut == 2000
         assert server.status()["clients"]["connections"] == 0
