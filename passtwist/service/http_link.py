@@ -18,6 +18,7 @@ from twisted.internet.defer import Deferred, succeed
 from passtwist.api.failures import RequestFailure
 from passtwist.api.requests import variable
 from passtwist.errors import ForgedEnviron
+from passtwist.service.dying import is_dying
 from passtwist.service.http_carrier import HttpCarrier
 from passtwist.service.session import (
     ABANDONED,
@@ -146,6 +147,8 @@ class HttpLink:
         """See `http_carrier.Link`."""
         self.requests += 1
         self.running.pop(carrier, None)
+        if carrier.tunnel is not None:
+            self._look_at_worker()
         if self._closed:
             carrier.close()
             return
@@ -158,6 +161,7 @@ class HttpLink:
         self.running.pop(carrier, None)
         if carrier in self._idle:
             self._idle.remove(carrier)
+        self._look_at_worker()
         if session is not None:
             self._release(session)
 
@@ -251,6 +255,15 @@ class HttpLink:
             self._closed = self.is_lost = True
             self._owner.link_lost(self)
             self._give_back()
+
+    def _look_at_worker(self) -> None:
+        """A connection has ended: if the process has, send nothing more to it.
+
+        It can still be connected to for a moment, and what is written counts as
+        begun.
+        """
+        if not self._closed and is_dying(self.worker.pid):
+            self._give_up()
 
     def _give_back(self) -> None:
         waiting, self._waiting = self._waiting, deque()

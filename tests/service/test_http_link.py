@@ -589,6 +589,22 @@ def test_a_worker_that_is_gone_is_not_asked(make_http):
     assert (recorder.calls, session.attempts) == (ANSWERED, 2)
 
 
+def test_a_worker_whose_process_ends_is_sent_nothing_more(make_http):
+    """It could be connected to for another moment."""
+    http = make_http()
+    http.ask()
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, dead.pid, os.WEXITED | os.WNOWAIT)
+    first = http.spawned(pid=dead.pid, concurrency=2)
+    first.accept().close()
+    http.reactor.settle()
+    session, _ = http.ask()
+    second = http.spawned()
+    assert second.accept().read_request() == (b"/x?y", b"")
+    assert (first.has_caller(), session.attempts) == (False, 1)
+    dead.wait()
+
+
 def test_a_request_that_nobody_takes_is_502_in_the_end(make_http, monkeypatch):
     """Out of descriptors, for example; each try is one of a few."""
     http = make_http(max_pool_size=1)
