@@ -18,6 +18,7 @@ from passtwist.http.access_log import AccessLog
 from passtwist.http.config import FrontEndConfig, HttpLimits, Site
 from passtwist.http.front import FrontEnd
 from passtwist.http.health_request import health_request
+from passtwist.http.spool import mistakes_of_folder
 from passtwist.pool import Pool, PoolLimits
 from passtwist.service.apps import App
 from passtwist.service.draining import Draining
@@ -95,9 +96,9 @@ def make_service(
     return service
 
 
-def mistakes_of_endpoints(settings: Settings) -> list[str]:
-    """What is wrong with where to listen, a sentence each; listens nowhere."""
-    return mistakes(settings.server.listen)
+def mistakes_of_server(server: ServerSettings) -> list[str]:
+    """What is wrong with where to listen and to write, a sentence each."""
+    return [*mistakes_of_folder(server.spool_dir), *mistakes(server.listen)]
 
 
 def examine(app: AppSpec, registry: Registry) -> Examination:

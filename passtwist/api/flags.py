@@ -85,8 +85,8 @@ def settings_from_flags(
         raw = given if flag.repeatable else flag.declaration.kind.from_text(str(given))
         if isinstance(raw, tuple):
             raw = list(raw)
-        if problem := check(flag.declaration, raw):
-            problems.append(f"--{flag.name}: {problem}")
+        if found := check(flag.declaration, raw):
+            problems += [f"--{flag.name}: {problem}" for problem in found]
         else:
             overrides[flag.declaration.key] = raw
     config = values.get(CONFIG)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 from passtwist.api import hookspecs
-from passtwist.errors import PluginError
+from passtwist.errors import PluginError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,7 +74,8 @@ class Plugins:
         """Call *hook* of each plugin that has it.
 
         :returns: plugin and answer, without those that answered None.
-        :raises PluginError: a hook raised.
+        :raises SettingsError: a hook found that the operator wants what can't be.
+        :raises PluginError: a hook raised anything else.
         """
         caller: HookCaller = getattr(self._manager.hook, hook)
         one_answer = caller.spec is not None and caller.spec.opts["firstresult"]
@@ -86,6 +87,8 @@ class Plugins:
                 self._trace(f"{hook} of plugin {name!r} (from {self._origins[name]})")
             try:
                 answers = self._manager.subset_hook_caller(hook, others)(**arguments)
+            except SettingsError:
+                raise
             except (Exception, SystemExit) as error:
                 raise self.error(name, hook, cause_of(error)) from error
             if one_answer:

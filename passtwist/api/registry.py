@@ -164,7 +164,8 @@ class Registry:
         """Who makes the error pages, None for the server itself.
 
         :param folder: the setting ``error_pages``.
-        :raises PluginError: a plugin is broken, or does not like the folder.
+        :raises SettingsError: a plugin does not like the folder.
+        :raises PluginError: a plugin is broken.
         """
         return next((page for _, page in self._error_pages(folder)), None)
 

@@ -4,14 +4,16 @@ Runs in: the controller and the command.  Pure.
 
 A kind turns what TOML gives, or the text of a flag or environment variable,
 into the value that the program uses.  It raises ValueError with a message for
-the operator: what is wrong; what would be right.
+the operator: what is wrong; what would be right.  Of a value with several parts it
+says so for each that is wrong, a line for each.
 """
 
 from __future__ import annotations
 
 import json
+from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from passtwist.api.settings_units import (
     parse_duration,
@@ -21,7 +23,9 @@ from passtwist.api.settings_units import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
+
+P = TypeVar("P")
 
 MAX_ECHO = 200
 
@@ -30,6 +34,22 @@ def quoted(raw: object) -> str:
     """*raw* as a message shows it: one line, printable, not long."""
     text = json.dumps(raw, default=str)
     return text if len(text) <= MAX_ECHO else text[: MAX_ECHO - 3] + "..."
+
+
+def parsed(parts: Iterable[Callable[[], P]]) -> list[P]:
+    """What all of *parts* give.
+
+    :raises ValueError: with what each of those says that are wrong.
+    """
+    good, problems = [], []
+    for part in parts:
+        try:
+            good.append(part())
+        except ValueError as error:
+            problems.append(str(error))
+    if problems:
+        raise ValueError("\n".join(dict.fromkeys(problems)))
+    return good
 
 
 class Kind(Protocol):
@@ -250,7 +270,7 @@ class TextList:
             raise ValueError("the list is empty; write at least one")
         if "" in raw:
             raise ValueError("one of the texts is empty; remove it")
-        return tuple(self._item.parse(one) for one in raw)
+        return tuple(parsed(partial(self._item.parse, one) for one in raw))
 
     def from_text(self, text: str) -> object:
         """Split at spaces: neither endpoints nor networks hold any."""
@@ -276,19 +296,18 @@ class Table:
     def parse(self, raw: object) -> tuple[tuple[str, object], ...]:
         if not isinstance(raw, dict):
             raise ValueError(f'{quoted(raw)} is no table; write {{ NAME = "..." }}')
-        pairs = sorted(self._pairs(raw))
+        pairs = sorted(parsed(partial(self._pair, *pair) for pair in raw.items()))
         for (name, _), (other, _) in pairwise(pairs):
             if name == other:
                 raise ValueError(f"{name} is there twice; remove one of them")
         return tuple(pairs)
 
-    def _pairs(self, raw: Mapping[str, object]) -> Iterable[tuple[str, object]]:
-        for name, value in raw.items():
-            checked = self._check_name(name)
-            try:
-                yield checked, self._value.parse(value)
-            except ValueError as error:
-                raise ValueError(f"{name}: {error}") from None
+    def _pair(self, name: str, value: object) -> tuple[str, object]:
+        checked = self._check_name(name)
+        try:
+            return checked, self._value.parse(value)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
 
     def from_text(self, text: str) -> object:
         return text

@@ -72,20 +72,20 @@ def good_defaults(
                 f"[defaults]: {key}: can't be the same for all apps; "
                 "set it under [[app]]"
             )
-        elif problem := check(one, raw):
-            problems.append(f"[defaults]: {key}: {problem}")
+        elif found := check(one, raw):
+            problems += [f"[defaults]: {key}: {problem}" for problem in found]
         else:
             good[key] = raw
     return good
 
 
-def check(one: Declaration, raw: object) -> str:
-    """What is wrong with *raw* as a value, or ""."""
+def check(one: Declaration, raw: object) -> list[str]:
+    """All that is wrong with *raw* as a value."""
     try:
         one.kind.parse(raw)
     except ValueError as error:
-        return str(error)
-    return ""
+        return str(error).splitlines()
+    return []
 
 
 def from_texts(
@@ -105,8 +105,8 @@ def from_texts(
         if one.key not in texts:
             continue
         raw = one.kind.from_text(texts[one.key])
-        if problem := check(one, raw):
-            problems.append(f"{name(one)}: {problem}")
+        if found := check(one, raw):
+            problems += [f"{name(one)}: {problem}" for problem in found]
         else:
             good[one.key] = raw
     return good
@@ -118,7 +118,8 @@ def _messages(
     noted, others = error.group_exceptions()
     order = [one.key for one in declarations(cls)]
     for problem, note in sorted(noted, key=lambda pair: order.index(pair[1].name)):
-        yield f"{where}: {note.name}: {problem}"
+        for line in str(problem).splitlines():
+            yield f"{where}: {note.name}: {line}"
     for other in others:
         if not isinstance(other, ForbiddenExtraKeysError):
             raise other

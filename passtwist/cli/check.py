@@ -6,6 +6,7 @@ Runs in: the command.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +15,9 @@ from passtwist.api.resolve import resolve
 from passtwist.api.settings import DEFAULT_FILE, Settings, load_file
 from passtwist.cli.options import failure
 from passtwist.errors import DetectionError, PluginError, SettingsError
+
+if TYPE_CHECKING:
+    from passtwist.api.settings_server import ServerSettings
 
 _PLAIN = re.compile(r"tcp:[0-9]{1,4}(?::interface=[0-9.]+)?")
 
@@ -29,31 +33,36 @@ def check(file: str) -> None:
     try:
         settings = load_file(file)
         registry = Registry.load(settings.server.plugin_files)
-        registry.error_page(settings.server.error_pages)
     except (SettingsError, PluginError) as error:
         raise failure(error) from None
     problems = _report(settings, registry)
     for warning in settings.warnings():
         click.echo(f"warning: {warning}")
-    mistakes = _mistakes(settings)
+    mistakes = _mistakes(settings.server, registry)
     for mistake in mistakes:
         click.echo(f"problem: {mistake}")
     if problems:
         raise failure(f"{problems} of {len(settings.apps)} apps can't be started")
     if mistakes:
-        endpoints = len(settings.server.listen)
-        raise failure(f"{len(mistakes)} of {endpoints} endpoints can't be listened on")
+        raise failure("the server can't be started")
     click.echo(f"{file}: no problems")
 
 
-def _mistakes(settings: Settings) -> list[str]:
-    """What is wrong with endpoints; as far as who checks may look."""
+def _mistakes(server: ServerSettings, registry: Registry) -> list[str]:
+    """What is wrong with the server's own; as far as who checks may look."""
+    found = []
+    try:
+        registry.error_page(server.error_pages)
+    except SettingsError as error:
+        found += error.problems
+    except PluginError as error:
+        found.append(str(error))
     # It imports Twisted; a plain port is right by its shape.
-    if all(_PLAIN.fullmatch(one) for one in settings.server.listen):
-        return []
-    from passtwist import assembly
+    if server.spool_dir or not all(map(_PLAIN.fullmatch, server.listen)):
+        from passtwist import assembly
 
-    return assembly.mistakes_of_endpoints(settings)
+        found += assembly.mistakes_of_server(server)
+    return found
 
 
 def _report(settings: Settings, registry: Registry) -> int:

@@ -36,15 +36,20 @@ def check_folder(folder: str) -> None:
 
     :raises SettingsError: they can't.
     """
+    if found := mistakes_of_folder(folder):
+        raise SettingsError(found)
+
+
+def mistakes_of_folder(folder: str) -> list[str]:
+    """Why no files can be made in *folder*, if it is named and they can't."""
     if folder:
         try:
             os.close(open_unlinked(folder))
         except OSError as error:
-            problem = (
-                f"[server]: spool_dir: {folder}: {os.strerror(error.errno or 0)}; "
-                "name a folder that the server may write to"
-            )
-            raise SettingsError([problem]) from error
+            why = os.strerror(error.errno or 0)
+            remedy = "name a folder that the server may write to"
+            return [f"[server]: spool_dir: {folder}: {why}; {remedy}"]
+    return []
 
 
 class Spool:

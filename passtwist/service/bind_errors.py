@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import errno
 import socket
+from typing import TYPE_CHECKING
 
 from passtwist.errors import StartupError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _OF_TLS = ("OpenSSL", "cryptography", "service_identity")
 _REMEDIES = {
@@ -48,6 +52,12 @@ def no_endpoint(description: str, error: Exception) -> StartupError:
 def not_bound(description: str, error: BaseException) -> StartupError:
     """*description* was understood, but can't be listened on."""
     return StartupError(f"can't listen on {description}: {explained(error)}")
+
+
+def several(errors: Sequence[StartupError]) -> StartupError:
+    """What *errors* say, as one."""
+    lines = "".join(f"\n  {error}" for error in errors)
+    return StartupError(f"{len(errors)} endpoints can't be had:{lines}")
 
 
 def explained(error: BaseException) -> str:

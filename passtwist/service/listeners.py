@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from twisted.internet.defer import DeferredList
 
 from passtwist.errors import StartupError
-from passtwist.service.bind_errors import no_endpoint
+from passtwist.service.bind_errors import no_endpoint, several
 from passtwist.service.endpoints import endpoint_from
 from passtwist.service.listener import Listener
 from passtwist.service.poller import Poller
@@ -57,22 +57,26 @@ class Listeners:
     def bind(self) -> None:
         """Listen on those that the settings named at the start.
 
-        :raises StartupError: one can't be bound; none is left bound.
+        :raises StartupError: some can't be bound; says which, and none is left bound.
         """
         self.keep(self.added(self._listen))
 
     def added(self, descriptions: Iterable[str]) -> list[Listener]:
         """Listen on further endpoints; `keep` or `close_all` what comes back.
 
-        :raises StartupError: one can't be bound; none of them is left bound.
+        :raises StartupError: some can't be bound; says which, and none of them is
+            left bound.
         """
         bound: list[Listener] = []
+        errors: list[StartupError] = []
         for description in descriptions:
             try:
                 bound.append(self._listen_on(description))
-            except StartupError:
-                self.close_all(bound)
-                raise
+            except StartupError as error:
+                errors.append(error)
+        if errors:
+            self.close_all(bound)
+            raise errors[0] if len(errors) == 1 else several(errors)
         return bound
 
     def keep(self, listeners: Iterable[Listener]) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from passtwist.api.settings_app import AppSettings
 from passtwist.api.settings_declare import declarations
+from passtwist.api.settings_kinds import quoted
 from passtwist.api.settings_load import good_defaults, structure
 from passtwist.api.settings_server import ServerSettings
 
@@ -28,15 +29,20 @@ anything = st.recursive(
 keys = st.sampled_from([one.key for one in DECLARATIONS]) | texts
 
 
+def shown(key: str) -> str:
+    """As far as it reads like a key."""
+    return quoted(key)[1:-1].split(": ")[0]
+
+
 @settings(deadline=None)
 @given(one=st.sampled_from(DECLARATIONS), raw=anything)
-def test_a_value_is_taken_or_refused_in_one_line(one, raw):
+def test_a_value_is_taken_or_refused_in_lines(one, raw):
     """A kind raises nothing but ValueError, with a message to print as it is."""
     try:
         value = one.kind.parse(raw)
     except ValueError as error:
-        assert str(error).isprintable()
-        assert str(error)
+        lines = str(error).split("\n")
+        assert [line for line in lines if not line or not line.isprintable()] == []
     else:
         hash(value)
 
@@ -49,7 +55,7 @@ def test_a_text_is_taken_or_refused(one, text):
     try:
         one.kind.parse(raw)
     except ValueError as error:
-        assert str(error).isprintable()
+        assert str(error).replace("\n", "").isprintable()
 
 
 @settings(deadline=None)
@@ -67,12 +73,13 @@ def test_a_normal_form_is_its_own_normal_form(one, raw):
 @settings(deadline=None)
 @given(cls=st.sampled_from([ServerSettings, AppSettings]), table=st.data())
 def test_a_table_gives_settings_or_problems(cls, table):
-    """Never both, never neither; one problem for each wrong key at most."""
+    """Never both, never neither; what is wrong with one key is told once at most."""
     drawn = table.draw(st.dictionaries(keys, anything, max_size=5))
     problems: list[str] = []
     found = structure(cls, drawn, "[here]", problems)
     assert (found is None) == bool(problems)
-    assert len(problems) <= len(drawn)
+    assert len(problems) == len(set(problems))
+    assert {line.split(": ")[1] for line in problems} <= {shown(key) for key in drawn}
     assert [line for line in problems if not line.isprintable()] == []
     if found is not None:
         hash(found)
@@ -84,7 +91,9 @@ def test_what_defaults_are_left_can_be_structured(drawn):
     """A wrong default is reported once, not again for each app."""
     problems: list[str] = []
     good = good_defaults(AppSettings, drawn, problems)
-    assert len(good) + len(problems) == len(drawn)
+    assert len(problems) == len(set(problems))
+    wrong = {line.split(": ")[1] for line in problems}
+    assert wrong == {shown(key) for key in drawn.keys() - good.keys()}
     assert structure(AppSettings, good, "[app]", problems) is not None
 
 

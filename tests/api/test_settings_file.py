@@ -91,6 +91,38 @@ def test_a_full_file(load, tmp_path):
     )
 
 
+def test_each_part_of_a_list_or_table_is_looked_at(problems):
+    """And told by itself."""
+    assert problems(
+        """
+        [server]
+        trusted_proxies = ["10.0.0.0/33", "unix", "uinx"]
+        [defaults]
+        sendfile = ["/", "files/../.."]
+        [[app]]
+        root = "site"
+        static = { "static" = "a", "/b/" = "../b", "/c/" = 3, "/d/" = "d" }
+        """
+    ) == [
+        (
+            '[server]: trusted_proxies: "10.0.0.0/33" is no network; write one as '
+            '"10.0.0.0/8"'
+        ),
+        '[server]: trusted_proxies: "uinx" is no network; write one as "10.0.0.0/8"',
+        (
+            '[defaults]: sendfile: "/" would make the app\'s code and settings public; '
+            "name a folder in it that holds nothing else than what is to be sent"
+        ),
+        '[defaults]: sendfile: "files/../.." holds ".."; write the path without it',
+        (
+            '[[app]] number 1: static: "static" is no mount point; write "/" or a path '
+            'such as "/shop", without escapes, query, empty or dot segments'
+        ),
+        '[[app]] number 1: static: /b/: "../b" holds ".."; write the path without it',
+        "[[app]] number 1: static: /c/: 3 is no text; write it in quotes",
+    ]
+
+
 def test_all_problems_come_at_once(problems):
     """Each with its key, what is wrong and what would be right."""
     assert problems(

@@ -141,7 +141,7 @@ def test_check_looks_at_the_endpoints(run, tmp_path):
             "directory; it takes a certificate and its key, in PEM files that the "
             "server may read\n"
         ),
-        "Error: 3 of 6 endpoints can't be listened on\n",
+        "Error: the server can't be started\n",
     )
 
 
@@ -161,14 +161,29 @@ def test_check_names_a_broken_plugin(run, tmp_path):
     )
 
 
-def test_check_looks_for_the_error_pages(run, tmp_path):
-    """As the server would."""
+def test_check_looks_at_the_folders_of_the_server(run, tmp_path):
+    """All of them at once, with what is wrong with the apps."""
     (tmp_path / "passtwist.toml").write_text(
-        '[server]\nerror_pages = "errors"\n[[app]]\nroot = "."\n'
+        '[server]\nerror_pages = "errors"\nspool_dir = "spool"\n'
+        '[[app]]\nname = "it"\nroot = "gone"\n'
     )
     status, out, error = outcome(run("check"))
-    assert (status, out) == (1, "")
-    assert f"error_pages: {tmp_path}/errors: No such file or directory; " in error
+    _, *problems = out.splitlines()
+    assert (status, problems, error) == (
+        1,
+        [
+            (
+                f"problem: [server]: error_pages: {tmp_path}/errors: No such file or "
+                "directory; write the path of a folder whose files the server's user "
+                "can read"
+            ),
+            (
+                f"problem: [server]: spool_dir: {tmp_path}/spool: No such file or "
+                "directory; name a folder that the server may write to"
+            ),
+        ],
+        "Error: 1 of 1 apps can't be started\n",
+    )
 
 
 # --- explain -------------------------------------------------------------------

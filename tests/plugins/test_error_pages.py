@@ -10,7 +10,7 @@ from zope.interface.verify import verifyObject
 from passtwist.api.error_page import ErrorFacts
 from passtwist.api.interfaces import IErrorPage
 from passtwist.builtin.error_pages.plugin import MAX_PAGE, passtwist_error_page
-from passtwist.errors import StartupError
+from passtwist.errors import SettingsError
 
 
 @pytest.fixture
@@ -75,7 +75,8 @@ def fifo(folder):
 def test_a_folder_that_is_of_no_use_is_an_error(folder, make):
     """With the place and what to do."""
     path, text = make(folder)
-    with pytest.raises(StartupError) as raised:
+    with pytest.raises(SettingsError) as raised:
         passtwist_error_page(str(path))
-    assert str(raised.value).startswith("error_pages: ")
-    assert text in str(raised.value)
+    [problem] = raised.value.problems
+    assert problem.startswith("[server]: error_pages: ")
+    assert text in problem

@@ -108,6 +108,20 @@ def test_what_is_no_endpoint_is_refused(world, text):
     assert world.doors == []
 
 
+def test_all_that_can_not_be_listened_on_are_named_at_once(world):
+    """So that one start, or one reload, is enough to find them."""
+    with pytest.raises(StartupError) as caught:
+        world.listeners("nonsense", "tcp:x", "ssl:0:privateKey=/nowhere").bind()
+    first, *rest = str(caught.value).splitlines()
+    assert first == "3 endpoints can't be had:"
+    assert [line.partition(": ")[0] for line in rest] == [
+        "  can't listen on nonsense",
+        "  can't listen on tcp:x",
+        "  can't listen on ssl:0:privateKey=/nowhere",
+    ]
+    assert world.doors == []
+
+
 @pytest_twisted.ensureDeferred
 async def test_an_endpoint_that_takes_its_time_is_waited_for(world):
     """It counts as bound, and has an address once it has one."""

@@ -19,7 +19,7 @@ from zope.interface import implementer
 
 from passtwist.api.hookspecs import hookimpl
 from passtwist.api.interfaces import IErrorPage
-from passtwist.errors import StartupError
+from passtwist.errors import SettingsError
 
 if TYPE_CHECKING:
     from passtwist.api.error_page import ErrorFacts
@@ -33,7 +33,7 @@ _PLACE = re.compile(rb"\{\{ ?(status|title|request_id|error_id|app) ?\}\}")
 class Folder:
     """The pages of one folder.
 
-    :raises StartupError: they can't be read, or there are none.
+    :raises SettingsError: they can't be read, or there are none.
     """
 
     name = "error-pages"
@@ -47,14 +47,14 @@ class Folder:
                 for name in names
             }
         except OSError as error:
-            raise StartupError(
-                f"error_pages: {error.filename}: {error.strerror}; write the path of a "
-                "folder whose files the server's user can read"
+            raise _wrong(
+                f"{error.filename}: {error.strerror}; write the path of a folder whose "
+                "files the server's user can read"
             ) from error
         if not names:
-            raise StartupError(
-                f"error_pages: {folder} has no page; name them 503.html, or 5xx.html "
-                "for all of a hundred"
+            raise _wrong(
+                f"{folder} has no page; name them 503.html, or 5xx.html for all of a "
+                "hundred"
             )
 
     def page(self, facts: ErrorFacts) -> bytes | None:
@@ -76,12 +76,16 @@ class Folder:
 def _read(path: str) -> bytes:
     # To open a FIFO would stop the server until somebody writes.
     if not stat.S_ISREG(os.stat(path).st_mode):
-        raise StartupError(f"error_pages: {path} is no regular file")
+        raise _wrong(f"{path} is no regular file; put one there, or remove it")
     with open(path, "rb") as file:
         page = file.read(MAX_PAGE + 1)
     if len(page) > MAX_PAGE:
-        raise StartupError(f"error_pages: {path} is larger than {MAX_PAGE} bytes")
+        raise _wrong(f"{path} is larger than {MAX_PAGE} bytes; make it smaller")
     return page
+
+
+def _wrong(what: str) -> SettingsError:
+    return SettingsError([f"[server]: error_pages: {what}"])
 
 
 @hookimpl
