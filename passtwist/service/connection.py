@@ -84,7 +84,8 @@ class Connection(Selectable):
         self._paused = False
         self._discarding: IDelayedCall | None = None
         self._unsent = b""
-        self._sender: BodySender | None = None  # once the app has asked for a body
+        self._is_streamed = False  # the request's body
+        self._sender: BodySender | None = None  # once the app has asked for it
         self._has_more = False  # frames behind the one that is looked at
         self._reader = FrameReader(MAX_SESSION_PAYLOAD, BODY)
         self._recv = self._socket.recv
@@ -113,6 +114,7 @@ class Connection(Selectable):
             self._finished(session)
             session.responder.fail(RequestFailure(400, str(error)))
             return
+        self._is_streamed = request.body_stream is not None
         if descriptor is not None:
             self._send_with(start + encode_body_file(request.body_length), descriptor)
         elif body:
@@ -277,11 +279,12 @@ class Connection(Selectable):
             self.resume()
         if self._discarding is not None:
             self._stop_discarding()
-        is_read = self._leave_body()
+        is_read = not self._is_streamed or self._leave_body()
         if self._unsent or self._has_more or self._reader.pending or not is_read:
             # It answered before it had read the request: the rest of that
-            # would be taken for the next one.  Or it says more than one
-            # answer: that would be taken for the answer to the next one.
+            # would be taken for the next one; or, as an app may read in its
+            # close(), the next one for the rest of that.  Or it says more than
+            # one answer: that would be taken for the answer to the next one.
             self.close()
             self._link.connection_lost(self, session)
         else:
@@ -308,10 +311,10 @@ class Connection(Selectable):
         self._sender.begin()
 
     def _leave_body(self) -> bool:
-        """Send no more of a streamed body; False when the worker waits for it."""
+        """Send no more of a streamed body; False when the worker may wait for it."""
         sender, self._sender = self._sender, None
         if sender is None:
-            return True
+            return False
         sender.leave()
         return sender.is_over
 

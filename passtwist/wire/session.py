@@ -9,8 +9,8 @@ READY comes once from the worker when it has accepted a connection.
 Streamed:  START with STREAMED; when the app reads its input for the first time the
 worker says WANT, at any place among the frames of its response, and then come BODY*
 and END; or FAIL in place of what is missing, when the client has left.  Who is not
-asked sends nothing, so the connection is good for the next request.  An app that has
-asked but answers before the end ends the connection.
+asked sends nothing.  An answer before the end of the body ends the connection, asked
+for or not: an app may begin to read when its response is complete, in its close().
 
 LAST on START, BODY or BODY_FILE says that no frame of this message follows,
 so a small request or response is one write and one read, with no END.

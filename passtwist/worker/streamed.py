@@ -150,6 +150,7 @@ class StreamedBody(RawIOBase):
         elif kind == BODY:
             self._is_over = self._is_last and not self._left
         else:
+            self._lose()
             raise BadFrame("frame of type %d in a streamed body" % kind)
 
     def _receive(self, view: memoryview) -> int:

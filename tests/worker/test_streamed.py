@@ -219,7 +219,10 @@ def test_one_thread_may_read_while_another_answers(controller):
 
 
 def test_frames_that_are_no_body_are_refused(controller):
-    """The connection ends."""
+    """The connection ends, and an app that tries again reads nothing of them."""
     _, _, body = request(controller, encode_frame(START, b"x"))
     with pytest.raises(BadFrame, match="frame of type 1 in a streamed body"):
         body.read()
+    with pytest.raises(ClientLeft):
+        body.read()
+    assert controller.reader.read() is None
