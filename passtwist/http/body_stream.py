@@ -91,11 +91,12 @@ class BodyStream:
     # --- the worker's side ----------------------------------------------------------
 
     def begin(self, taker: IBodyTaker) -> None:
-        self._taker = taker
-        self._has_room = True
-        if self._is_broken:
+        if self._is_broken or self._is_left:
+            # Another worker may have had a part of it.
             taker.take_failure()
             return
+        self._taker = taker
+        self._has_room = True
         if not self.length and not self.finished:
             self._source.body_wanted()
         self._give()

@@ -158,10 +158,12 @@ class StreamingLink(ClientLink):
 
     def release_body(self) -> None:
         """See `body_stream.Source`."""
-        if self._reading_paused and not self.has_ended:
-            self._resume_reading()
-            if not self.output.waiting:
-                self._expect_body()
+        if self.has_ended:
+            return
+        # Not asked to keep up a pace is also who was to wait for a 100, and did not.
+        if (self._reading_paused or self._pace is None) and not self.output.waiting:
+            self._expect_body()
+        self._resume_reading()
 
     def output_waits(self) -> None:
         if self._stream is not None:

@@ -260,6 +260,29 @@ def test_a_failure_of_the_pool_ends_the_connection(streamed):
     assert client.closed
 
 
+def test_who_does_not_wait_for_a_100_has_to_keep_up(streamed):
+    """Else a byte would hold the worker that reads the rest, for ever."""
+    client = streamed.connect()
+    client.send(SIZED.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"))
+    client.send(b"h")
+    taker = Taker()
+    streamed.pool.last.request.body_stream.begin(taker)
+    streamed.pass_time(300)
+    assert status(client.take()) == b"HTTP/1.1 408 Request Timeout"
+    assert (taker.got, taker.ended) == (b"h", "failure")
+
+
+def test_a_body_that_was_begun_is_not_sent_again(streamed):
+    """A second worker does not take what is left of it for all of it."""
+    client, taker = begin(streamed)
+    stream = streamed.pool.last.request.body_stream
+    stream.leave()
+    second = Taker()
+    stream.begin(second)
+    client.send(b"helloworld")
+    assert (taker.ended, second.got, second.ended) == ("", b"", "failure")
+
+
 class Source:
     def __init__(self):
         self.held = False
