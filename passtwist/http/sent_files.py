@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from passtwist.http.site_files import SiteFiles
 
 _SETTINGS = {SENDFILE: "sendfile", ACCEL: "accel"}
+# Conditions and ranges are for these (RFC 9110, 13 and 14.2).
+_READING = (b"GET", b"HEAD")
 # Of a whole file; an app that looked at Range itself says 206.
 _WHOLE = (200, 206)
 _OK = b"200 OK\r\n"
@@ -81,6 +83,8 @@ def _take_over(exchange: Exchange, files: SiteFiles, checked: CheckedHead) -> No
         exchange.refuse(Refusal(no_file.status, reason, False))
     else:
         answer = _answer(checked, name, file)
+        if exchange.head is None or exchange.head.line.method not in _READING:
+            answer = answer._replace(validators=None)
         send(exchange, answer, headers_of(exchange), by=session)
     if session is not None:
         session.abandon()

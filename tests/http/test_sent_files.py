@@ -217,3 +217,11 @@ def test_a_client_can_not_name_files(shop):
     )
     environ = shop.bench.pool.last.environ
     assert not [key for key in environ if "ACCEL" in key or "SENDFILE" in key]
+
+
+@pytest.mark.parametrize("header", [b"Range: bytes=0-1", b"If-None-Match: *"])
+def test_what_was_done_is_answered_whole(shop, header):
+    """Conditions and ranges are for who only reads; a POST has been carried out."""
+    headers = [header, b"Content-Length: 0"]
+    answer = shop.ask(shop.by_path(b"a b.txt"), method=b"POST", headers=headers)
+    assert (answer[0], answer[2]) == (b"200 OK", b"hello")
