@@ -52,14 +52,14 @@ def test_parts_of_passtwist_s_memory_are_no_more_than_all_of_it(django):
     assert 0 < values["controller"] < values["total"]
 
 
-def test_a_peer_has_no_figures_of_ours(django):
+def test_a_peer_has_no_figures_of_ours(with_gunicorn, django):
     with Running(Gunicorn(), django, 2) as running:
         values = after_load(running, 4)
     assert set(values) == {"total", "uss", "pss"}
     assert 0 < values["uss"] <= values["pss"] < values["total"]
 
 
-def test_a_load_counts_the_answers_of_each_worker(django):
+def test_a_load_counts_the_answers_of_each_worker(with_gunicorn, django):
     """What was sent before counts; each worker gets its share."""
     with Running(Gunicorn(), django, 2) as running:
         workers = running.workers()
@@ -74,13 +74,13 @@ def test_a_load_counts_the_answers_of_each_worker(django):
         assert spread.answered == before
 
 
-def test_a_worker_that_gets_nothing_is_a_failure(django):
+def test_a_worker_that_gets_nothing_is_a_failure(with_gunicorn, django):
     why = "2 workers were to have 2 requests each at least, and had "
     with Running(Lopsided(), django, 2) as one, pytest.raises(Failed, match=why):
         Spread(one).send(8)
 
 
-def test_a_page_that_is_no_login_page_is_a_failure(tmp_path):
+def test_a_page_that_is_no_login_page_is_a_failure(with_gunicorn, tmp_path):
     site = make_site("wsgi", tmp_path)
     with (
         Running(Gunicorn(), site, 1) as running,
@@ -89,7 +89,7 @@ def test_a_page_that_is_no_login_page_is_a_failure(tmp_path):
         Spread(running).send(1)
 
 
-def test_the_curve_begins_before_the_load(django):
+def test_the_curve_begins_before_the_load(with_gunicorn, django):
     """At nought the workers are read that are known by their later answers."""
     with Running(Gunicorn(), django, memory_curve.WORKER_COUNT) as running:
         found = memory_curve.curve_of(running, (0, 2))

@@ -108,7 +108,7 @@ def test_the_longest_gap_is_between_right_answers(answers):
     assert load.longest_gap() == 4.0
 
 
-def test_a_restart_is_over_when_only_new_workers_answer(tmp_path):
+def test_a_restart_is_over_when_only_new_workers_answer(with_gunicorn, tmp_path):
     bench = Bench([Gunicorn("gthread"), Passtwist()], quick=True, folder=tmp_path)
     Restart().take(bench)
     assert bench.results.absences == []

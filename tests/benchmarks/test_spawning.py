@@ -130,7 +130,7 @@ def test_a_killed_worker_is_replaced_and_the_server_says_in_what_time(
         assert running.workers() != {old}
 
 
-def test_a_cold_start_is_recorded_for_each_server(tmp_path):
+def test_a_cold_start_is_recorded_for_each_server(with_gunicorn, tmp_path):
     bench = Bench([Gunicorn()], quick=True, folder=tmp_path)
     ColdStart().take(bench)
     (sample,) = bench.results.samples

@@ -110,5 +110,6 @@ def test_without_a_goal_make_lists_what_it_can_do(checkout):
 def test_continuous_integration_installs_what_tests_ask_for():
     """Each Debian package that a skipped test would name."""
     script = (ROOT / ".ci" / "run").read_text()
+    script = script.replace("\\\n", " ")
     (installed,) = re.findall(r"^    install_with_apt (.*)$", script, re.MULTILINE)
     assert set(PACKAGES.values()) <= set(installed.split())
