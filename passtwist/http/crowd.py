@@ -49,7 +49,7 @@ class Crowd:
     """Of all clients of a server.
 
     :param connections: those that are open.
-    :param now: reactor seconds.
+    :param now: reactor seconds, coarse: who has become idle is seen when they go on.
     :ivar most: connections; 0: four fifths of the descriptors that there may be.
     :ivar is_full: nobody comes in, and connections are not kept.
     """
@@ -73,6 +73,7 @@ class Crowd:
         self._leaving: set[Dispensable] = set()
         self._waiting: list[Callable[[], object]] = []
         self._silent_until = 0.0
+        self._in_vain = -1.0  # when nobody was found who could go
 
     @property
     def limit(self) -> int:
@@ -82,7 +83,8 @@ class Crowd:
 
     def room(self) -> int:
         """How many more may come in; some who are idle may have to go for them."""
-        if self._free() <= 0:
+        # Else each client that leaves, and each that comes for it, has us look at all.
+        if self._free() <= 0 and self._in_vain != self._now():
             self.make_room(f"{len(self._connections)} connections are open")
         return max(self._free(), 0)
 
@@ -102,6 +104,8 @@ class Crowd:
             self._leaving.add(one)
             self._counters.gave_way += 1
             one.give_way()
+        if not going:
+            self._in_vain = self._now()
         self._say(why, len(going))
         return len(going)
 

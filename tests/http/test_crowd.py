@@ -157,3 +157,16 @@ def test_who_becomes_idle_while_others_wait_gives_way(bench):
     bench.pass_time(1)
     assert client.closed
     assert came == [True]
+
+
+def test_who_is_not_found_is_looked_for_once_in_a_while(bench):
+    """Not with each that leaves, and again with each that comes for it."""
+    bench.configure(max_connections=2)
+    clients = [bench.connect() for _ in range(2)]
+    for client in clients:
+        client.send(GET)
+    assert bench.front.crowd.room() == 0
+    bench.pool.last.responder.answer(b"200 OK\r\n", b"hello")
+    assert (bench.front.crowd.room(), closed(clients)) == (0, [False, False])
+    bench.pass_time(1)
+    assert (bench.front.crowd.room(), closed(clients)) == (1, [False, True])
