@@ -40,13 +40,13 @@ def probe(connection: Connection, exchange: Exchange) -> None:
         return
     if connection.transport.socket.family != socket.AF_UNIX:
         session = exchange.session
-        if not exchange.http11 and (session is None or not session.worker_pid):
-            connection.abort()
-            return
         if exchange.framing != UNSENT:
             connection.expect_sign(exchange.sent)
         elif exchange.http11:
             connection.output.write(_PROBE)
+        elif session is None or not session.worker_pid:
+            connection.abort()
+            return
     connection.front.half_closed.watch(connection)
 
 
@@ -61,6 +61,7 @@ class HalfClosed:
     def __init__(self) -> None:
         self._epoll: select.epoll | None = None
         self._watched: dict[int, Connection] = {}
+        self._descriptors: dict[Connection, int] = {}
         self._reactor: Any = None  # the one, or whatever stands for it
 
     def watch(self, connection: Connection) -> None:
@@ -73,18 +74,18 @@ class HalfClosed:
             self._reactor.addReader(self)
         descriptor = connection.transport.fileno()
         self._watched[descriptor] = connection
+        self._descriptors[connection] = descriptor
         self._epoll.register(descriptor, 0)
         self.doRead()
 
     def forget(self, connection: Connection) -> None:
         """It has come to its end, or its client."""
-        for descriptor, one in self._watched.items():
-            if one is connection:
-                self._drop(descriptor)
-                return
+        descriptor = self._descriptors.get(connection)
+        if descriptor is not None:
+            self._drop(descriptor)
 
     def _drop(self, descriptor: int) -> None:
-        del self._watched[descriptor]
+        del self._descriptors[self._watched.pop(descriptor)]
         if self._epoll is None:
             return
         try:

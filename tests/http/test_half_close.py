@@ -10,6 +10,7 @@ import pytest_twisted
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from zope.interface import implementer
 
+from passtwist.http.config import Site
 from passtwist.testing.clients import RealClient
 from tests.http.turns import submitted, until
 
@@ -213,3 +214,16 @@ async def test_a_long_answer_is_sent_whole_to_who_sends_nothing_more(way):
     client = await way.ask(GET)
     data = await client.until_closed()
     assert data.count(b"x") == 3_000_000
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_file_is_sent_whole_to_who_sends_nothing_more(way):
+    """Also by HTTP/1.0, though no worker is at it: what it takes is a sign of life."""
+    real = way.real
+    (real.folder / "public").mkdir()
+    (real.folder / "public" / "big").write_bytes(b"x" * 3_000_000)
+    site = Site("shop", root=str(real.folder), public="public")
+    await real.serve(way.endpoint, site=site)
+    client = await way.ask(GET_10.replace(b"/", b"/big", 1))
+    data = await client.until_closed()
+    assert data.partition(b"\r\n\r\n")[2] == b"x" * 3_000_000
