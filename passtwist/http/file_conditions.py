@@ -139,11 +139,14 @@ def _is_newer(modified: bytes, value: bytes | None) -> bool:
     return since is not None and seconds is not None and seconds > since
 
 
-@lru_cache(maxsize=512)
 def _seconds(value: bytes) -> int | None:
     """The seconds of an HTTP date, in any of its three forms, or None."""
-    if len(value) > 64:
-        return None
+    # Before it is remembered: it is a client's.
+    return _read_date(value) if len(value) <= 64 else None
+
+
+@lru_cache(maxsize=512)
+def _read_date(value: bytes) -> int | None:
     try:
         parsed = parsedate_tz(value.decode("latin-1"))
         return None if parsed is None else timegm(parsed[:9]) - (parsed[9] or 0)

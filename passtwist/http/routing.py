@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 # Hosts come from clients; so many of them are remembered at a time.
 _CACHED_HOSTS = 1024
+# A name has at most 255 bytes (RFC 1035, 2.3.4); one of thousands of labels would take
+# milliseconds to look for, each time.
+_LONGEST_AUTHORITY = 255 + len(".:65535")
 
 
 class Route:
@@ -96,6 +99,8 @@ class Router:
         return None
 
     def _routes(self, authority: bytes | None) -> list[Route]:
+        if authority is not None and len(authority) > _LONGEST_AUTHORITY:
+            return self._default
         routes: list[Route] = []
         if authority is not None:
             host = host_of(authority)

@@ -24,8 +24,9 @@ _ENDS = frozenset(
         b"X_FORWARDED_SSL",
     )
 )
-# Names come from clients; so many of them are remembered at a time.
+# Names come from clients; so many of them are remembered at a time, up to this length.
 _KNOWN_NAMES = 1024
+_KNOWN_LENGTH = 64
 
 # Variable, and how the line of its header begins: b"" for those that are none.
 _names: Dict[bytes, bytes] = {}
@@ -78,12 +79,13 @@ def encode_request_head(
 
 def _learn(key: bytes) -> bytes:
     """``HTTP_USER_AGENT`` as the beginning of a line: ``User-Agent: ``."""
-    if len(_names) >= _KNOWN_NAMES:
-        _names.clear()
     name = b""
     if key.startswith(b"HTTP_") and key not in _ENDS:
         name = key[5:].replace(b"_", b"-").title() + b": "
-    _names[key] = name
+    if len(key) <= _KNOWN_LENGTH:
+        if len(_names) >= _KNOWN_NAMES:
+            _names.clear()
+        _names[key] = name
     return name
 
 

@@ -84,6 +84,16 @@ def test_hosts_of_strangers_do_not_pile_up():
     assert len(router._known) <= 1024
 
 
+def test_what_is_longer_than_any_name_is_nobodys_host():
+    """It is not looked for, which would take long, and not remembered."""
+    router = Router([Site("any", hosts=("*.example",)), Site("rest")])
+    name = b"a." * 122 + b"example"
+    assert router.find(name + b":65535", b"/").site.app == "any"
+    router._known.clear()
+    assert router.find(b"a." * 4000 + b"example", b"/").site.app == "rest"
+    assert router._known == {}
+
+
 @pytest.mark.parametrize(
     ("authority", "host"),
     [(b"A.B", b"a.b"), (b"a.:1", b"a"), (b"[::1]", b"[::1]"), (b"[::A]:1", b"[::a]")],

@@ -152,3 +152,6 @@ def test_names_of_clients_are_not_remembered_for_ever():
     for number in range(3000):
         encode_request_head(pairs(**{f"HTTP_X_{number}": "a"}))
     assert len(http_requests._names) <= http_requests._KNOWN_NAMES
+    head = encode_request_head(pairs(**{"HTTP_" + "X" * 8000: "a"}))
+    assert b"\r\nX" + b"x" * 7999 + b": a\r\n" in head
+    assert max(map(len, http_requests._names)) < 100
