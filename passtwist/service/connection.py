@@ -33,6 +33,7 @@ from passtwist.wire.session import (
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
+    from twisted.python.failure import Failure
 
     from passtwist.api.reactors import Reactor
     from passtwist.service.session import Session
@@ -189,6 +190,13 @@ class Connection(Selectable):
         self._send(unsent)
         if self._sender is not None and not self._unsent:
             self._sender.proceed()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Whoever was told of a response has failed: nobody watches us any more."""
+        try:
+            super().connectionLost(reason)
+        finally:
+            self._lose("passing on a response has failed")
 
     def _read_bulk(self) -> None:
         """The next part of a large frame, handed on without a copy."""

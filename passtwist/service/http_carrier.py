@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from twisted.internet.interfaces import IDelayedCall
+    from twisted.python.failure import Failure
 
     from passtwist.api.reactors import Reactor
     from passtwist.service.session import Session
@@ -246,6 +247,13 @@ class HttpCarrier(Selectable):
             self._stop_sending()
             if self._body is not None:
                 self._body.proceed()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Whoever was told of a response has failed: nobody watches us any more."""
+        try:
+            super().connectionLost(reason)
+        finally:
+            self._lose("passing on a response has failed")
 
     # --- inside ---------------------------------------------------------------
 

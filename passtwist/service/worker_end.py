@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from twisted.internet.interfaces import IDelayedCall
+    from twisted.python.failure import Failure
 
     from passtwist.api.reactors import Reactor
 
@@ -186,6 +187,13 @@ class WorkerEnd(Selectable):
             self._is_holding = False
             if self._client is not None:
                 self._client.resume()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The client's end has failed: nobody watches us any more."""
+        try:
+            super().connectionLost(reason)
+        finally:
+            self._close_both()
 
     # --- inside ---------------------------------------------------------------
 

@@ -12,6 +12,8 @@ from types import SimpleNamespace
 
 import h11
 import pytest
+from twisted.internet.error import ConnectionDone
+from twisted.python.failure import Failure
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
@@ -856,3 +858,14 @@ def test_the_tunnels_of_a_worker_that_is_to_leave_are_ended(tunnel):
     )
     assert tunnel.worker.asked == ["terminate"]
     tunnels.stop()
+
+
+def test_a_connection_that_nobody_watches_any_more_is_closed(http):
+    """Taking its response has failed; its place is free for the next request."""
+    http.served.read_request()
+    ((carrier, _),) = http.world.driver.workers[1].link.running.items()
+    carrier.unwatch()
+    carrier.connectionLost(Failure(ConnectionDone()))
+    assert http.recorder.calls == [("fail", 502)]
+    assert http.served.has_ended()
+    assert (http.sessions(), http.states()) == ([0], [])

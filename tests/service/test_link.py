@@ -10,6 +10,7 @@ import pytest
 
 from passtwist.service.connection import DISCARD_SECONDS
 from passtwist.service.link import READY_WITHIN, WorkerLink
+from passtwist.service.poller import Poller
 from passtwist.service.session import Session
 from passtwist.wire.frames import encode_frame
 from passtwist.wire.session import (
@@ -416,3 +417,37 @@ def test_a_forged_environ_is_refused_before_it_is_sent(
     assert session.responder.calls == [("fail", 400)]
     assert gateway.places_freed == 1
     run(link, make_session(), reactor, served)
+
+
+class Failing(Recorder):
+    """Can't take its response: a bug of ours, or of a plugin."""
+
+    def answer(self, head, body):
+        raise ArithmeticError(head)
+
+
+class Watching(Poller):
+    """Watches the connections in the reactor's place, as in a server."""
+
+    def settle(self):
+        self._reactor.settle()
+
+
+def test_who_can_not_take_a_response_leaves_no_connection_behind(
+    reactor, gateway, make_worker, make_session, logged_failures
+):
+    """The next client, who may be on its way already, does not wait for ever."""
+    poller = Watching(reactor)
+    link, worker, (served,) = link_to(poller, gateway, make_worker())
+    first, second = make_session(), make_session()
+    first.responder = Failing()
+    gateway.waiting.append(second)
+    run(link, first, poller, served)
+    assert second.responder.calls == [("fail", 502)]
+    assert [each.type for each in logged_failures.flush()] == [ArithmeticError]
+    again = worker.accept()
+    poller.settle()
+    third = make_session()
+    run(link, third, poller, again)
+    assert third.responder.calls == [("answer", HEAD, b"hello")]
+    link.close()
