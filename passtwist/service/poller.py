@@ -39,7 +39,7 @@ _ENDS = select.EPOLLHUP | select.EPOLLERR
 # So many events are taken at a time, so often in one turn of the reactor, whose
 # timers have to wait for the end of it.
 _EVENTS = 64
-_ROUNDS = 4
+_ROUNDS = 16
 
 _log = Logger()
 
@@ -131,10 +131,9 @@ class Poller:
             if self._epoll is None:
                 return
             events = self._epoll.poll(0, _EVENTS)
-            self._deal_with(events)
-            # One alone is what comes when there is little to do.
-            if len(events) < 2:
+            if not events:
                 return
+            self._deal_with(events)
 
     def connectionLost(self, reason: Failure) -> None:
         """The reactor stops: so do they."""
