@@ -107,8 +107,8 @@ class PasstwistService(Service):
     def handle_signals(self, reactor: Any) -> None:
         """Answer TERM, INT, HUP, USR1 and USR2 once *reactor* runs.
 
-        And end the process with our exit status, which twistd has no way to be
-        told of.
+        The first three also when they come before.  And end the process with our
+        exit status, which twistd has no way to be told of.
 
         :param reactor: the one that is run; Any, because it is asked for
             more than our services need.
@@ -121,6 +121,7 @@ class PasstwistService(Service):
             self.parts.logs.reopen,
             self._dump,
         )
+        signals.await_start()
         reactor.callWhenRunning(signals.install)
         reactor.callWhenRunning(heap.settle)
         # As early as this, so that it is the last to be called.

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
+# Without a handler.
+_FATAL = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
 class Signals:
     """Calls back in the reactor's thread, between two of its turns.
 
@@ -54,12 +58,25 @@ class Signals:
         # What twistd does with a log file that is its own, as with a tac file.
         self._rotate: Callable[[int, FrameType | None], Any] | None = None
 
+    def await_start(self) -> None:
+        """Keep what would end the process for when the reactor runs.
+
+        A second signal of the kind does end it: the start itself may hang.  USR1 and
+        USR2 are left alone, for twistd looks whether somebody has USR1.
+        """
+        for number in _FATAL:
+            signal.signal(number, self._came_early)
+
     def install(self) -> None:
         """Answer the signals from now on."""
         for number in self._actions:
             before = signal.signal(number, self._came)
             if number == signal.SIGUSR1 and callable(before):
                 self._rotate = before
+
+    def _came_early(self, number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        self._call_soon(self._actions[number])
 
     def _came(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGUSR1 and self._rotate is not None:

@@ -43,6 +43,27 @@ def test_each_signal_has_its_action(done):
     assert done == ["dump", "reopen", "hang up", "stop", "stop now", "stop now"]
 
 
+def test_who_comes_before_the_start_is_heard_after_it(done):
+    """Not so the second one of the kind, in case that the start hangs."""
+    queue = []
+    names = ("stop", "stop now", "hang up", "reopen", "dump")
+    actions = [lambda name=name: done.append(name) for name in names]
+    early = Signals(queue.append, *actions)
+    ours = signal.getsignal(signal.SIGUSR1)
+    early.await_start()
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        os.kill(os.getpid(), number)
+    left = [signal.getsignal(number) for number in NUMBERS]
+    assert left[0] == left[2] == signal.SIG_DFL
+    assert left[3] == ours
+    early.install()
+    for action in queue:
+        action()
+    os.kill(os.getpid(), signal.SIGTERM)
+    queue[-1]()
+    assert done == ["hang up", "stop", "stop now"]
+
+
 def test_twistd_rotates_a_log_of_its_own(done):
     """With a tac file it opens the file itself, and waits for USR1 to rotate it."""
     signal.signal(signal.SIGUSR1, lambda number, frame: done.append("rotate"))
