@@ -43,6 +43,8 @@ starts while there is one.
 - A [reload](../how-to/reload-and-stop.md) changes keys in place.
   For a key of an app marked *new workers* it replaces the app's workers, one by
   one, and one of the server marked *restart* it refuses to change.
+"""
+_OF_LATER = """\
 - A key marked *later* is accepted and checked, but has no effect in this
   version; the server says so when it is set.
 """
@@ -50,7 +52,11 @@ starts while there is one.
 
 def page() -> str:
     """The whole page as Markdown."""
-    lines = [_INTRODUCTION, "## `[server]`", ""]
+    known = (*declarations(ServerSettings), *declarations(AppSettings))
+    introduction = _INTRODUCTION
+    if not all(one.effective for one in known):
+        introduction += _OF_LATER
+    lines = [introduction, "## `[server]`", ""]
     lines += _table(ServerSettings, ("Flag", "Variable"))
     lines += ["", "## `[[app]]`", ""]
     lines += _table(AppSettings, ("Flag",))
