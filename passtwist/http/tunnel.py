@@ -213,6 +213,9 @@ class Tunnel:
     def _over(self) -> None:
         exchange, connection = self._exchange, self._connection
         exchange.client_closes = self._client_ended
+        if not self._client_ended:
+            # It may still be sending, and has to be able to read our end.
+            connection.transport.resumeProducing()
         connection.output.owned_by(connection)
         connection.tunnel = None
         exchange.end()

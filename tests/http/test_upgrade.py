@@ -198,6 +198,9 @@ def test_a_worker_that_does_not_read_holds_the_client(tunnel):
     assert tunnel.transport.producerState == "paused"
     tunnel.near.resume()
     assert tunnel.transport.producerState == "producing"
+    tunnel.near.pause()
+    tunnel.near.close()
+    assert (tunnel.transport.producerState, tunnel.closed) == ("producing", True)
 
 
 def test_reading_goes_on_after_an_upgrade_that_came_late(bench):
