@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import stat
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -31,6 +32,10 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 _NOT_THERE = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ENXIO))
 _SHORT_OF = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN))
+# Clients that read slowly hold a file each.  The last descriptors are for workers: one
+# that can't be connected to counts as dead.
+_RESERVED_PART = 16
+_RESERVED_LEAST = 16
 
 
 class NoFile(Exception):
@@ -137,6 +142,10 @@ class OpenFolder:
                 raise NoFile("it is neither a file nor a folder")
             if self._owner is not None:
                 _check(found, self._owner, stat.S_IROTH)
+            limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+            # The kernel gives the lowest number: all below are in use.
+            if descriptor >= limit - max(limit // _RESERVED_PART, _RESERVED_LEAST):
+                raise NoFile(f"of {limit} descriptors few are left", 503)
         except BaseException:
             os.close(descriptor)
             raise

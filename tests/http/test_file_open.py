@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import pwd
+import resource
 import socket
 
 import pytest
@@ -146,6 +147,25 @@ def test_what_goes_wrong_is_told(root, monkeypatch, number, status, reason):
 
     monkeypatch.setattr(os, "open", failing)
     assert refused(root, "a.txt") == (status, reason)
+
+
+def test_the_last_descriptors_are_not_for_files(root):
+    """Slow readers of files don't keep workers from being connected to."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)  # the number that the file will have
+    os.close(free)
+    few = free + 16
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (few, hard))
+        found = refused(root, "a.txt")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (few + 1, hard))
+        content = read(root, "a.txt")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert (found, content) == (
+        (503, f"of {few} descriptors few are left"),
+        b"hello",
+    )
 
 
 # --- a server that is root ------------------------------------------------------
