@@ -83,7 +83,11 @@ class Readers:
         """
         if os.geteuid() != 0:
             return None
-        return os.stat(self._root).st_uid if self._uid is None else self._uid
+        if self._uid is not None:
+            return self._uid
+        # Of a link, not of what it leads to: anybody can make one to another's
+        # folder.  One of root's is the operator's.
+        return os.lstat(self._root).st_uid or os.stat(self._root).st_uid
 
 
 class OpenFolder:

@@ -232,3 +232,22 @@ def test_a_hard_link_to_a_file_of_roots_is_not_sent(root):
     os.link(secret, root / "files" / "c.txt")
     os.chown(root, pwd.getpwnam(OWNER).pw_uid, -1)
     assert refused(root, "c.txt")[0] == 404
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(("linker", "is_sent"), [(OWNER, True), (STRANGER, False)])
+def test_a_root_that_is_a_link_is_its_owners(root, tmp_path_factory, linker, is_sent):
+    """Nobody gets at the private files of another by a link to that one's folder."""
+    owner, maker = (pwd.getpwnam(name).pw_uid for name in (OWNER, linker))
+    path = root / "files" / "a.txt"
+    path.chmod(0o600)
+    for each in (root, root / "files", path):
+        os.chown(each, owner, -1)
+    link = tmp_path_factory.mktemp("links") / "app"
+    link.symlink_to(root)
+    os.chown(link, maker, -1, follow_symlinks=False)
+    if is_sent:
+        assert read(link, "a.txt") == b"hello"
+    else:
+        status, reason = refused(link, "a.txt")
+        assert (status, f"(uid {maker})" in reason) == (404, True)
