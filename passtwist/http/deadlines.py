@@ -12,6 +12,8 @@ from __future__ import annotations
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Protocol
 
+from twisted.logger import Logger
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 
 TICK = 1.0
 NEVER = float("inf")
+# After a mistake of ours.
+_ASK_AGAIN = 10.0
+
+_log = Logger(namespace="passtwist.http")
 
 
 class HasDeadline(Protocol):
@@ -90,5 +96,10 @@ class DeadlineWatch:
                 connection.postpone(late)
         for connection in [c for c in self._watched if c.deadline <= now]:
             connection.deadline = NEVER
-            connection.deadline_passed()
+            try:
+                connection.deadline_passed()
+            except Exception:  # noqa: BLE001 - logged, and asked again
+                # Else it had no deadline any more, and others would have to wait.
+                _log.failure("the deadline of {one} was not dealt with", one=connection)
+                connection.deadline = now + _ASK_AGAIN
         self._on_tick()

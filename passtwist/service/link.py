@@ -10,6 +10,7 @@ pool never believes in capacity that is not there.
 
 from __future__ import annotations
 
+import errno
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,9 @@ READY_WITHIN = 30.0  # seconds
 # A worker whose app closes descriptors that are not its own would keep us busy
 # with making connections for ever.
 MOST_LOSSES = 10  # for each connection that it may have
+# Without a descriptor, or memory, for a connection: both may be there again soon.
+TRY_AGAIN = 0.5  # seconds
+_SHORT = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class WorkerLink:
@@ -71,6 +75,8 @@ class WorkerLink:
         self._is_condemned = False
         self._losses = 0  # of connections in a row that carried nothing
         self._requests_then = 0
+        self._short = 0  # connections for which there was no descriptor
+        self._again: IDelayedCall | None = None
         self._ready: Deferred[None] | None = None
         self._patience: IDelayedCall | None = None
 
@@ -162,7 +168,7 @@ class WorkerLink:
         What it had sent is read to end-of-file before anything is failed:
         the last answer may still be in there.
         """
-        self._closed = True
+        self._shut()
         for connection in tuple(self._all):
             connection.take_rest()
         self._abandon_waiting()
@@ -170,7 +176,7 @@ class WorkerLink:
 
     def close(self) -> None:
         """Close all connections; the worker sees end-of-file."""
-        self._closed = True
+        self._shut()
         for connection in tuple(self._all):
             connection.close()
         self._all.clear()
@@ -217,19 +223,40 @@ class WorkerLink:
 
     # --- inside ---------------------------------------------------------------
 
+    def _shut(self) -> None:
+        """No further connections."""
+        self._closed = True
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
+
     def _open(self) -> None:
         connection = Connection(self._reactor, self, self.worker.socket_path)
         self._all.add(connection)
 
     def _replace(self) -> None:
+        if self._closed or self._is_condemned:
+            return
         try:
             self._open()
-        except OSError:
+        except OSError as error:
+            if error.errno in _SHORT:
+                # The worker is well; its place is owed until there is something.
+                self._short += 1
+                if self._again is None:
+                    self._again = self._reactor.callLater(TRY_AGAIN, self._replace_all)
+                return
             # Nobody listens any more: it is dead or dying.
             self._give_up("the worker stopped listening")
 
+    def _replace_all(self) -> None:
+        short, self._short, self._again = self._short, 0, None
+        for _ in range(short):
+            self._replace()
+
     def _give_up(self, reason: str) -> None:
-        self._closed = self.is_lost = True
+        self.is_lost = True
+        self._shut()
         self._owner.link_lost(self)
         self._abandon_waiting()
         self._fail_ready(reason)

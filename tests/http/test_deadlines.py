@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from twisted.internet.task import Clock
+
 from passtwist.http.deadlines import NEVER, TICK, DeadlineWatch
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -240,3 +242,31 @@ def test_a_deadline_passes_once(bench):
     bench.pass_time(20)
     assert one.passed == 1
     watch.discard(one)
+
+
+def test_a_mistake_with_one_deadline_is_nobody_elses(logged_failures):
+    """It is logged, and that connection is asked again; all others have theirs."""
+    clock = Clock()
+    watch = DeadlineWatch(clock, lambda: None)
+
+    class Watched:
+        def __init__(self, mistakes):
+            self.mistakes = mistakes
+            self.deadline = 5.0
+            self.asked = 0
+
+        def deadline_passed(self):
+            self.asked += 1
+            if self.asked <= self.mistakes:
+                raise ArithmeticError("ours")
+
+    bad, good = Watched(1), [Watched(0) for _ in range(20)]
+    for one in (bad, *good):
+        watch.add(one)
+    clock.pump([1.0] * 6)
+    assert [one.asked for one in (bad, *good)] == [1] * 21
+    assert len(logged_failures.flush(ArithmeticError)) == 1
+    clock.pump([1.0] * 12)
+    assert (bad.asked, [one.asked for one in good]) == (2, [1] * 20)
+    for one in (bad, *good):
+        watch.discard(one)

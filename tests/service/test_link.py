@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import tempfile
 
 import pytest
 
 from passtwist.service.connection import DISCARD_SECONDS
-from passtwist.service.link import READY_WITHIN, WorkerLink
+from passtwist.service.link import READY_WITHIN, TRY_AGAIN, WorkerLink
 from passtwist.service.poller import Poller
 from passtwist.service.session import Session
 from passtwist.wire.frames import encode_frame
@@ -115,6 +116,51 @@ def test_a_link_is_ready_when_each_connection_has_said_so(
         reactor.settle()
     assert ready == [None]
     link.close()
+
+
+@pytest.fixture
+def no_descriptors():
+    """Lets this process open nothing more, until it is told that it may again."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    def limit(is_short):
+        # Numbers that are free again during the test have to be too high, too.
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3 if is_short else soft, hard))
+
+    yield limit
+    limit(False)
+
+
+def test_a_worker_is_not_given_up_for_want_of_a_descriptor(
+    reactor, linked, make_session, no_descriptors
+):
+    """Its connection is made anew once there is one again."""
+    link, worker, (served,) = linked
+    no_descriptors(True)
+    served.close()
+    reactor.settle()
+    reactor.advance(3 * TRY_AGAIN)
+    assert not link.is_lost
+    session = make_session()
+    link.run(session)
+    no_descriptors(False)
+    reactor.advance(TRY_AGAIN)
+    again = worker.accept()
+    reactor.settle()
+    environ, body = again.read_request()
+    assert (environ["REQUEST_METHOD"], body) == ("GET", b"")
+    link.close()
+    assert reactor.getDelayedCalls() == []
+
+
+def test_a_link_that_is_closed_tries_no_more(reactor, linked, no_descriptors):
+    link, _, (served,) = linked
+    no_descriptors(True)
+    served.close()
+    reactor.settle()
+    assert len(reactor.getDelayedCalls()) == 1
+    link.close()
+    assert reactor.getDelayedCalls() == []
 
 
 def test_a_link_does_not_wait_for_ever_for_a_worker_to_be_ready(
