@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import subprocess
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -43,11 +43,29 @@ STEP = 0.05  # seconds
 
 
 @pytest.fixture
-def server(tmp_path):
-    deadlines = DEFAULTS if SIZE is LARGE else DEADLINES
-    sites = Site(tmp_path, max_instances=1)
-    with serve(tmp_path, sites, access_log="off", **deadlines) as running:
-        assert running.get("/").status == 200
+def serve_one(tmp_path):
+    """Start a server with one worker and some deadlines."""
+
+    @contextmanager
+    def start(deadlines):
+        sites = Site(tmp_path, max_instances=1)
+        with serve(tmp_path, sites, access_log="off", **deadlines) as running:
+            assert running.get("/").status == 200
+            yield running
+
+    return start
+
+
+@pytest.fixture
+def server(serve_one):
+    with serve_one(DEADLINES) as running:
+        yield running
+
+
+@pytest.fixture
+def patient_server(serve_one):
+    """With the deadlines that there are by default, nearly."""
+    with serve_one(DEFAULTS) as running:
         yield running
 
 
@@ -152,9 +170,11 @@ if SIZE is LARGE:
     @pytest.mark.debian("slowhttptest")
     @pytest.mark.timeout(SIZE.timeout)
     @pytest.mark.parametrize("kind", ATTACKS)
-    def test_two_thousand_slow_clients_are_served_around(server, tmp_path, kind):
+    def test_two_thousand_slow_clients_are_served_around(
+        patient_server, tmp_path, kind
+    ):
         """In each sample; and before the attack would have ended, they are cut off."""
-        rows, sampler = attack(server, tmp_path, kind)
+        rows, sampler = attack(patient_server, tmp_path, kind)
         assert {row["Service Available"] for row in rows} == {"2000"}
         assert set(sampler.statuses) == {200}
         if kind != "read":
@@ -162,4 +182,4 @@ if SIZE is LARGE:
             assert set(sampler.busy) == {0}
         sampler.take()
         assert sampler.cut == 2000
-        assert server.status()["clients"]["connections"] == 0
+        assert patient_server.status()["clients"]["connections"] == 0
