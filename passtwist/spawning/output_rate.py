@@ -15,8 +15,9 @@ from twisted.logger import Logger
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# An app may print so many lines at once, the traceback of a long chain of errors ...
-BURST = 1000
+# An app may print so many lines at once, the traceback of a long chain of errors, or
+# all that it says while it loads ...
+BURST = 2000
 # ... and so many a second for as long as it likes.
 PER_SECOND = 500
 REPORT_EVERY = 1.0  # seconds

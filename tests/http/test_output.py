@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
@@ -261,6 +261,13 @@ class Owner:
         raise AssertionError("nothing was lost")
 
 
+class Limited(Owner):
+    """Knows that the disk may have no more room for it."""
+
+    def output_suffers(self, reason):
+        assert "max_spool is reached" in reason
+
+
 class Pipe:
     """A transport with room for so many bytes."""
 
@@ -294,10 +301,13 @@ class Pipe:
         max_size=30,
     )
 )
+@example(
+    [("write", b"x"), ("write", b"y" * 22), ("pass time", 0), ("write", b"z" * 29)]
+)
 def test_bytes_come_in_order_however_they_are_taken(steps):
     """Through memory, file and back, with tiny limits."""
     limits = HttpLimits(response_memory=20, response_spool=60)
-    owner, pipe, clock, space = Owner(), Pipe(), Clock(), BufferSpace(30, 50)
+    owner, pipe, clock, space = Limited(), Pipe(), Clock(), BufferSpace(30, 50)
     output = Output(pipe, owner, limits, "", space, clock)
     written = b""
     for step, value in steps:
