@@ -30,7 +30,7 @@ _LONGEST_WAIT_AFTER_KILLS = 0.4
 # held back, for that long and then for longer.
 FREE_CRASHES = 3
 SECONDS_PER_CRASH = 0.5
-LONGEST_HOLD = 2.0
+LONGEST_HOLD = 8.0
 
 # Workers that die together are seen to die within this.
 _AT_ONCE = 0.02
