@@ -64,6 +64,9 @@ def fork_twice() -> int:
         return 0
     between = os.getpid()
     try:
+        # Whoever reaps our parent kills its process group: from now on what we
+        # fork is in another one, also before it has begun to do anything.
+        os.setsid()
         if os.fork():
             os._exit(0)
     except OSError as error:

@@ -71,6 +71,42 @@ def app(environ, start_response):
     assert spawn.connect().get() == "loaded"
 
 
+def test_a_worker_that_was_just_forked_survives_the_end_of_its_spawner(
+    driver, tmp_path
+):
+    """Whoever ends with the spawner is in its process group; the worker is not."""
+    old, gate = tmp_path / "old", tmp_path / "gate"
+    source = f"""
+import os, time
+
+def wait_for(path):
+    while not os.path.exists(path):
+        time.sleep(0.01)
+
+def hold():
+    if os.getppid() != spawner:  # the second fork: this is the worker
+        wait_for({str(gate)!r})
+
+spawner = os.getpid()
+os.register_at_fork(after_in_child=hold)
+wait_for({str(old)!r})
+
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [b"alive"]
+"""
+    app = make_app(tmp_path / "slow", source, spawner_max_age=0.1)
+    spawn = driver.spawn(app, ("app",))
+    spawn.wait_for_step("load_app")
+    said = driver.folder / "manager.log"
+    until(lambda: "s old" in said.read_text(), "the spawner's age")
+    old.touch()
+    assert driver.notice().body["pid"] == spawn.pid(APP)
+    gate.touch()
+    spawn.ready()
+    assert spawn.connect().get() == "alive"
+
+
 def test_a_framework_spawner_that_no_app_uses_ends_after_its_idle_time(driver, hello):
     """It outlives the last app spawner by that."""
     spawn = driver.spawn(hello, BOTH, spawner_idle_time=SHORT)
