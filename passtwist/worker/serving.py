@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 import traceback
+from select import POLLIN, poll
 from typing import Dict, Protocol
 
 from passtwist.errors import WireError
@@ -147,9 +148,16 @@ class Server:
         read = RequestReader(connection).read
         answer = self._half.answer
         clock = time.monotonic_ns
+        # Waiting in poll() and not in the reading: who sleeps there is also woken
+        # when the controller takes the answer and so makes room to write (Linux's
+        # unix_write_space), twice for each request instead of once.
+        arrival = poll()
+        arrival.register(connection, POLLIN)
+        wait = arrival.poll
         try:
             page[state_at] = IDLE
             connection.sendall(encode_ready(slot))
+            wait()
             request = read()
             while request is not None:
                 # In this order: who sees RUNNING sees whose and since when.
@@ -161,7 +169,10 @@ class Server:
                     leave_copy()
                 page[requests_at] += 1
                 page[state_at] = IDLE
-                request = read() if is_usable else None
+                if not is_usable:
+                    break
+                wait()
+                request = read()
         except OSError:
             pass  # the controller closed the connection
         except WireError as error:

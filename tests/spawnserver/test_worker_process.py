@@ -7,11 +7,13 @@ import os
 import signal
 import socket
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from passtwist.model import APP, FRAMEWORK, WORKER, ExitStatus
 from passtwist.wire import session as wire
+from passtwist.wire.scoreboard import REQUESTS
 from tests.spawnserver.conftest import HELLO
 from tests.spawnserver.driver import make_app, reap, until
 
@@ -519,3 +521,30 @@ def test_the_module_of_the_app_may_have_the_name_of_one_of_ours(driver, tmp_path
         spawn = driver.spawn(replace(app), route)
         worker = spawn.ready()
         assert spawn.connect().get() == f"hello from {worker}"
+
+
+def test_a_worker_that_waits_is_woken_once_for_each_request(driver, hello):
+    """And not once more when its answer is read, which makes room to write."""
+    requests = 20
+    spawn = driver.spawn(hello, ("app",))
+    worker = spawn.ready()
+    session = spawn.connect()
+    until(lambda: sleeps_of(worker), "its sleep")
+    before = sleeps_of(worker)
+    for number in range(1, requests + 1):
+        session.ask(number=number)
+        until(lambda: spawn.scoreboard[REQUESTS] == number, "the answer")  # noqa: B023
+        until(lambda: sleeps_of(worker), "its sleep")
+        assert session.answer().body == f"hello from {worker}".encode()
+        until(lambda: sleeps_of(worker), "its sleep")
+    # A page fault may cost it a sleep as well.
+    assert requests <= sleeps_of(worker) - before < requests * 1.5
+
+
+def sleeps_of(pid):
+    """How often a process went to sleep until now; 0 when it is not asleep."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    if not fields["State"].startswith("S"):
+        return 0
+    return int(fields["voluntary_ctxt_switches"])
