@@ -29,7 +29,6 @@ from passtwist.model import Limits
 from passtwist.pool import AppAdded, Pool, PoolLimits, StartSpawn, WorkerReady
 from passtwist.service.gateway import Gateway
 from passtwist.service.link import WorkerLink
-from passtwist.wire.scoreboard import PAGE_SIZE
 from passtwist.wire.session import encode_body, encode_ready, encode_response_start
 
 if TYPE_CHECKING:
@@ -99,7 +98,7 @@ class PlayedWorker:
     def __init__(self, folder: str, number: int) -> None:
         self.pid = 1000 + number
         self.socket_path = f"{folder}/{number}"
-        self.scoreboard = memoryview(bytearray(PAGE_SIZE)).cast("Q")
+        self.scoreboard = None  # it begins with whatever it is sent, at once
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(self.socket_path)
         self.listener.listen()
@@ -134,6 +133,7 @@ class Path:
                 link.connect()
                 (connection,) = link._all
                 connection._send_now = len
+                connection.ahead._ours = PlayedSocket()
                 connection._received(encode_ready(0))
                 self.pool.handle(WorkerReady(action.worker, 1), 0.0)
                 self.workers.append(connection)

@@ -48,9 +48,11 @@ class RecordedPool(Pool):
         self.record.append((Told.CHECKOUT, app, ticket, now))
         return super().checkout(app, ticket, now, *others)
 
-    def end_session(self, worker: WorkerId, now: float) -> Hashable | None:
-        self.record.append((Told.END_SESSION, worker, None, now))
-        return super().end_session(worker, now)
+    def end_session(
+        self, worker: WorkerId, now: float, begun: Hashable | None = None
+    ) -> Hashable | None:
+        self.record.append((Told.END_SESSION, worker, begun, now))
+        return super().end_session(worker, now, begun)
 
     def cancel(self, app: str, ticket: Hashable, now: float) -> None:
         self.record.append((Told.CANCEL, app, ticket, now))
@@ -69,7 +71,7 @@ def play(pool: Pool, record: Sequence[Call]) -> None:
         if told is Told.CHECKOUT:
             checkout(what, ticket, now)
         elif told is Told.END_SESSION:
-            end_session(what, now)
+            end_session(what, now, ticket)
         elif told is Told.HANDLE:
             handle(what, now)
         else:

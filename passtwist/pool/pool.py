@@ -47,7 +47,7 @@ from passtwist.pool.upkeep import Upkeep
 from passtwist.pool.views import view_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Iterable
 
     from passtwist.model import WorkerId
     from passtwist.pool.actions import Action
@@ -157,9 +157,14 @@ class Pool:
             self._staffing.spares.taken(group, now)
         return worker.id
 
-    def end_session(self, worker: WorkerId, now: float) -> Hashable | None:
+    def end_session(
+        self, worker: WorkerId, now: float, begun: Hashable | None = None
+    ) -> Hashable | None:
         """A session of *worker* has ended, well or not.
 
+        :param begun: the waiter whom that worker serves already, of those that
+            `followers_for` made known; it is served whoever waits longer, and
+            whatever is to become of the worker.
         :returns: the ticket of the waiter whom that worker serves next, its
             session counted already; None when nobody waits.  None also when
             the worker was killed or is gone: its sessions count no more.
@@ -172,27 +177,43 @@ class Pool:
         if not ended.sessions:
             next_worker_state(ended.id, ended.state, _LAST_SESSION_ENDED)
         requests = ended.requests = ended.requests + 1
-        if requests >= ended.notable_at and self._ends_for_good(ended, now):
-            return None
         queue = group.queue
-        # Going idle is way enough; this is about workers that have more to do.
-        has_more = self._line.homeless and (queue or ended.sessions > 1)
-        if has_more and self._staffing.is_turn_over(ended, now):
-            self._give_way(ended, now)
-            return None
-        if queue:
-            # One ends and one begins: it stays as busy as it was.
-            ticket = queue.pop_first()
-            # While others wait whom nothing under way will serve, it still grows.
-            if group.waits_as is not None and (group.starting or not queue):
-                self._staffing.reconsider(group, now)
-            return ticket
-        ended.sessions -= 1
-        group.router.offer(ended)
-        if not ended.sessions:
-            ended.advance(_LAST_SESSION_ENDED)
-            self._staffing.became_idle(ended, now)
-        return None
+        if begun is None or queue.pop(begun, None) is None:
+            if requests >= ended.notable_at and self._ends_for_good(ended, now):
+                return None
+            # Going idle is way enough; this is about workers that have more to do.
+            has_more = self._line.homeless and (queue or ended.sessions > 1)
+            if has_more and self._staffing.is_turn_over(ended, now):
+                self._give_way(ended, now)
+                return None
+            if not queue:
+                ended.sessions -= 1
+                group.router.offer(ended)
+                if not ended.sessions:
+                    ended.advance(_LAST_SESSION_ENDED)
+                    self._staffing.became_idle(ended, now)
+                return None
+            begun = queue.pop_first()
+        # One ends and one begins: it stays as busy as it was.  While others wait
+        # whom nothing under way will serve, the app still grows.
+        if group.waits_as is not None and (group.starting or not queue):
+            self._staffing.reconsider(group, now)
+        return begun
+
+    def queue_of(self, worker: WorkerId) -> Iterable[Hashable]:
+        """Those who wait for *worker* or its like, in the order of their turns."""
+        asked = self._workers.get(worker)
+        return () if asked is None else asked.group.queue
+
+    def followers_for(self, worker: WorkerId) -> Iterable[Hashable]:
+        """`queue_of`, if *worker* serves one of them behind its present session.
+
+        Nobody when it may have to leave then, or to make way for another app.
+        """
+        asked = self._workers.get(worker)
+        if asked is None or self._line.homeless:
+            return ()
+        return asked.group.queue if asked.requests + 1 < asked.notable_at else ()
 
     def cancel(self, app: str, ticket: Hashable, now: float) -> None:
         """The client of a waiting ticket is gone.

@@ -1,21 +1,27 @@
 """One connection to a worker: carries one session at a time.
 
 Runs in: the controller.  The hot path of a request: one send and one receive
-for a small one, no Twisted transport in between (its Unix transport goes
-through recvmsg and a write buffer, which costs more than the rest of it).
+for a small one.
+
+Beside the running session it may have a follower: one that still waits, as far as the
+pool knows, whose request lies ready for the worker (see `passtwist.service.ahead`).
+When the running session has ended the follower runs; before that it can be had back,
+unless the worker has taken it: then the end of the running one has come, and is read.
 """
 
 from __future__ import annotations
 
-import socket
-from typing import TYPE_CHECKING, Protocol
+from collections import deque
+from typing import TYPE_CHECKING
 
 from passtwist.api.failures import RequestFailure
-from passtwist.api.selectable import Selectable
 from passtwist.errors import BadFrame, ForgedEnviron, WireError
+from passtwist.service.ahead import Ahead
 from passtwist.service.body_sender import BodySender
-from passtwist.wire.frames import MAX_SESSION_PAYLOAD, FrameReader
+from passtwist.service.worker_socket import WorkerSocket
+from passtwist.wire.frames import MAX_SESSION_PAYLOAD, FrameReader, encode_frame
 from passtwist.wire.session import (
+    AHEAD,
     BODY,
     END,
     FAIL,
@@ -36,7 +42,9 @@ if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
     from passtwist.api.reactors import Reactor
+    from passtwist.service.connection_owner import ConnectionOwner
     from passtwist.service.session import Session
+    from passtwist.wire.frames import Frame
 
 READ_SIZE = 64 * 1024
 # Of a frame that is larger than that, so much in one read.  One buffer for all,
@@ -45,52 +53,30 @@ _bulk = memoryview(bytearray(256 * 1024))
 # How long a response that nobody reads may go on before its connection is
 # closed, which the app sees as a failing write.
 DISCARD_SECONDS = 5.0
+_BROKEN = "the worker broke the session protocol: %s"
 
 
-class Link(Protocol):
-    """All connections of one worker."""
-
-    def connection_ready(self, connection: Connection) -> None:
-        """READY has come: it is capacity now."""
-
-    def session_ended(self, connection: Connection) -> None:
-        """The session is over and the connection can carry the next."""
-
-    def connection_lost(self, connection: Connection, session: Session | None) -> None:
-        """It is closed; *session*, ended or not, still has its place in the pool."""
-
-
-class Connection(Selectable):
-    """Connects at once; tells its link what happens.
+class Connection(WorkerSocket):
+    """Tells its link what happens.
 
     :ivar slot: its place on the worker's scoreboard, -1 before READY.
+    :ivar ahead: its follower.
     :raises OSError: nobody listens there any more.
     """
 
-    def __init__(self, reactor: Reactor, link: Link, path: str) -> None:
+    def __init__(self, reactor: Reactor, link: ConnectionOwner, path: str) -> None:
+        super().__init__(reactor, path)
         self._link = link
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.setblocking(False)
-        try:
-            # A Unix connect is done at once or refused; the backlog is larger
-            # than what we ever open, so it does not block either.
-            self._socket.connect(path)
-        except OSError:
-            self._socket.close()
-            raise
-        super().__init__(reactor, self._socket.fileno())
         self.slot = -1
         self._session: Session | None = None
         self._answering = False
         self._paused = False
         self._discarding: IDelayedCall | None = None
-        self._unsent = b""
         self._is_streamed = False  # the request's body
         self._sender: BodySender | None = None  # once the app has asked for it
-        self._has_more = False  # frames behind the one that is looked at
+        self.ahead = Ahead()
+        self._frames: deque[Frame] = deque()  # behind the one that is looked at
         self._reader = FrameReader(MAX_SESSION_PAYLOAD, BODY)
-        self._recv = self._socket.recv
-        self._send_now = self._socket.send
         reactor.addReader(self)
 
     @property
@@ -117,11 +103,43 @@ class Connection(Selectable):
             return
         self._is_streamed = request.body_stream is not None
         if descriptor is not None:
-            self._send_with(start + encode_body_file(request.body_length), descriptor)
+            data = start + encode_body_file(request.body_length)
+            if not self._send_with(data, descriptor):
+                self._lose()
         elif body:
             self._send(start + encode_body(body, last=True))
         else:
             self._send(start)
+
+    @property
+    def takes_follower(self) -> bool:
+        """The worker has all of the running request."""
+        return not (
+            self._session is None or self._is_streamed or self._unsent or self._paused
+        )
+
+    def run_follower(self) -> None:
+        """The running session has ended: it is the follower's turn."""
+        session = self._session = self.ahead.session
+        if session is None:
+            raise AssertionError("there is no follower")
+        self.ahead.session = session.ahead = None
+        self._answering = False
+        session.carrier = self
+
+    def settle(self) -> None:
+        """Have no follower any more: it waits again, or it runs.
+
+        Reads on to the end of the running session if the worker has taken the
+        follower: that was sent before.
+        """
+        ahead = self.ahead
+        if not ahead.is_used() or ahead.take_back():
+            return
+        self._work_off()
+        while ahead.is_used() and self._descriptor >= 0:
+            if not self._read():
+                self._lose("the worker took a request before it had answered")
 
     def send(self, data: bytes) -> bool:
         """See `body_sender.Line`."""
@@ -130,6 +148,9 @@ class Connection(Selectable):
 
     def pause(self) -> None:
         """The client is too slow and the spool is full."""
+        if self.ahead.is_used() and not self.ahead.take_back():
+            # All of the answer is on its way, and somebody's else behind it.
+            return
         self._paused = True
         self._reactor.removeReader(self)
 
@@ -153,42 +174,40 @@ class Connection(Selectable):
             self.unwatch()
             self._descriptor = -1
             self._socket.close()
+            self._frames.clear()
+            lost = self.ahead.close()
+            if lost is not None:
+                self._link.follower_lost(lost)
 
     def take_rest(self) -> None:
         """The worker is dead: read what it had sent, then be lost."""
         self._paused = False
-        while self._descriptor >= 0:
-            try:
-                data = self._recv(READ_SIZE)
-            except OSError:
-                break
-            if not data:
-                break
-            self._received(data)
+        while self._descriptor >= 0 and self._read():
+            pass
         self._lose()
 
     def doRead(self) -> None:
         """Frames from the worker."""
+        self._read()
+
+    def _read(self) -> bool:
+        """Read once; False when there was nothing."""
         if self._reader.left:
-            self._read_bulk()
-            return
+            return self._read_bulk()
         try:
             data = self._recv(READ_SIZE)
         except BlockingIOError:
-            return
+            return False
         except OSError:
             data = b""
         if data:
             self._received(data)
         else:
             self._lose()
+        return True
 
-    def doWrite(self) -> None:
-        """What did not fit the socket's buffer before."""
-        unsent, self._unsent = self._unsent, b""
-        self._reactor.removeWriter(self)
-        self._send(unsent)
-        if self._sender is not None and not self._unsent:
+    def _sent_all(self) -> None:
+        if self._sender is not None:
             self._sender.proceed()
 
     def connectionLost(self, reason: Failure) -> None:
@@ -198,50 +217,68 @@ class Connection(Selectable):
         finally:
             self._lose("passing on a response has failed")
 
-    def _read_bulk(self) -> None:
+    def _read_bulk(self) -> bool:
         """The next part of a large frame, handed on without a copy."""
         try:
             size = self._socket.recv_into(_bulk)
         except BlockingIOError:
-            return
+            return False
         except OSError:
             size = 0
         if not size:
             self._lose()
-            return
+            return True
         session = self._session
         if session is None:
             raise AssertionError("part of a body while no session is running")
         length = min(size, self._reader.left)
-        self._has_more = length < size
-        self._body(session, self._reader.take(length), _bulk[:length])
-        if length < size and self._descriptor >= 0:
-            self._received(bytes(_bulk[length:size]))
+        flags = self._reader.take(length)
+        try:
+            if length < size:
+                self._frames.extend(self._reader.feed(bytes(_bulk[length:size])))
+        except WireError as error:
+            self._lose(_BROKEN % error)
+            return True
+        self._body(session, flags, _bulk[:length])
+        if self._frames:
+            self._work_off()
+        return True
 
     def _received(self, data: bytes) -> None:
         try:
-            frames = self._reader.feed(data)
-            session = self._session
-            if session is not None and not self._answering and len(frames) == 2:
-                # The fast path: a whole response in one read.
-                (kind, flags, head), (kind2, flags2, body) = frames
-                if kind == START and kind2 == BODY and flags2 & LAST:
-                    self._finished(session)
-                    session.responder.answer(head, body)
-                    return
-            last = len(frames) - 1
-            for index, (kind, flags, payload) in enumerate(frames):
-                self._has_more = index < last
-                self._frame(kind, flags, payload)
-                if self._descriptor < 0:
-                    return
+            self._frames.extend(self._reader.feed(data))
         except WireError as error:
-            self._lose(f"the worker broke the session protocol: {error}")
+            self._lose(_BROKEN % error)
+            return
+        self._work_off()
+
+    def _work_off(self) -> None:
+        """Deal with the frames that have come.
+
+        Somebody up the stack may be at it, and wait for what is told of one of
+        them: the rest is ours.
+        """
+        frames = self._frames
+        try:
+            while frames:
+                kind, flags, payload = frames.popleft()
+                if kind == START and frames and not self._answering:
+                    next_kind, next_flags, body = frames[0]
+                    session = self._session
+                    if next_kind == BODY and next_flags & LAST and session is not None:
+                        # The usual case: a whole response in one read.
+                        frames.popleft()
+                        self._finished(session)
+                        session.responder.answer(payload, body)
+                        continue
+                self._frame(kind, flags, payload)
+        except WireError as error:
+            self._lose(_BROKEN % error)
 
     def _frame(self, kind: int, flags: int, payload: bytes) -> None:
         session = self._session
         if session is None:
-            if kind != READY or self.slot >= 0 or self._has_more:
+            if kind != READY or self.slot >= 0 or self._frames:
                 raise BadFrame(f"frame of type {kind} while no session is running")
             self.slot = decode_ready(payload)
             self._link.connection_ready(self)
@@ -288,7 +325,7 @@ class Connection(Selectable):
         if self._discarding is not None:
             self._stop_discarding()
         is_read = not self._is_streamed or self._leave_body()
-        if self._unsent or self._has_more or self._reader.pending or not is_read:
+        if self._unsent or not is_read or self._says_more():
             # It answered before it had read the request: the rest of that
             # would be taken for the next one; or, as an app may read in its
             # close(), the next one for the rest of that.  Or it says more than
@@ -297,6 +334,13 @@ class Connection(Selectable):
             self._link.connection_lost(self, session)
         else:
             self._link.session_ended(self)
+
+    def _says_more(self) -> bool:
+        """Something has come that can't be the follower's answer."""
+        if not (self._frames or self._reader.pending):
+            return False
+        follower = self.ahead.session
+        return follower is None or not self._link.is_begun(self, follower)
 
     def _lose(self, reason: str = "") -> None:
         if self._descriptor < 0:
@@ -341,32 +385,6 @@ class Connection(Selectable):
             self._discarding.cancel()
             self._discarding = None
 
-    def _send(self, data: bytes) -> None:
-        if self._unsent:
-            self._unsent += data
-            return
-        try:
-            sent = self._send_now(data)
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            # It is gone; end-of-file tells what became of the session.
-            return
-        if sent < len(data):
-            self._unsent = data[sent:]
-            self._reactor.addWriter(self)
-
-    def _send_with(self, data: bytes, descriptor: int) -> None:
-        """Send *data* with a descriptor; nothing is unsent at that point."""
-        try:
-            sent = socket.send_fds(self._socket, [data], [descriptor])
-        except BlockingIOError:
-            # The buffer of an idle connection is empty, so this is a kernel
-            # short of memory for the message.
-            self._lose()
-            return
-        except OSError:
-            return
-        if sent < len(data):
-            self._unsent = data[sent:]
-            self._reactor.addWriter(self)
+    def give_ahead(self, descriptor: int) -> bool:
+        """See `ahead.Giver`."""
+        return self._send_with(encode_frame(AHEAD), descriptor)

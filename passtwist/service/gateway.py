@@ -17,7 +17,7 @@ from passtwist.pool import GrantSession, RejectCheckout, WorkerLost
 from passtwist.service.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from passtwist.api.interfaces import IRequest, IResponder
     from passtwist.errors import SpawnError
@@ -25,12 +25,15 @@ if TYPE_CHECKING:
     from passtwist.pool import Action, Event, Pool
     from passtwist.service.gates import Gate
     from passtwist.service.links import Link
+    from passtwist.service.session import AheadCarrier
 
     Checkout = Callable[[str, Session, float], WorkerId | None]
 
 # A request that no worker has begun goes to another one at most this often
 # (DESIGN section 4).
 MAX_ATTEMPTS = 3
+# So long a request may lie ready for a busy worker while others begin with later ones.
+AHEAD_PATIENCE = 0.002  # seconds
 
 
 @implementer(IPool)
@@ -62,6 +65,9 @@ class Gateway:
         self.numbers = itertools.count(1)
         self._to_do: deque[Action] = deque()
         self._performing = False
+        # Connections on which requests were sent ahead, and maybe are not any more.
+        self._ahead: set[AheadCarrier] = set()
+        self._settling = False
 
     def submit(self, app: str, request: IRequest, responder: IResponder) -> Session:
         """See `IPool.submit`."""
@@ -97,12 +103,25 @@ class Gateway:
 
     def cancel(self, session: Session) -> None:
         """A waiting session's client is gone."""
+        if session.ahead is not None:
+            self._settle(session.ahead)
+            if session.carrier is not None:
+                session.carrier.discard()
+            if session.carrier is not None or session.ended:
+                return
         self.pool.cancel(session.app, session, self._now())
         if self.pool.outbox:
             self.follow()
 
     def tell(self, event: Event) -> None:
         """Tell the pool what happened and do what it wants done."""
+        if self._ahead:
+            # Whatever it decides about those who wait, it decides about requests
+            # that nobody has begun.
+            for connection in tuple(self._ahead):
+                connection.ahead.is_noted = False
+                self._settle(connection)
+            self._ahead.clear()
         self._to_do.extend(self.pool.handle(event, self._now()))
         self._work()
 
@@ -141,10 +160,16 @@ class Gateway:
 
     # --- told by the links ----------------------------------------------------
 
-    def place_free(self, link: Link) -> Session | None:
+    def place_free(self, link: Link, begun: Session | None = None) -> Session | None:
         """See `links.Owner`."""
         now = self._now()
-        ticket = self.pool.end_session(link.number, now)
+        if begun is None and self._ahead:
+            # Those who were sent ahead have the next turn elsewhere, unless there
+            # is nobody else.
+            begun = self.next_for(link, now)
+            if begun is None:
+                self._free_first(link)
+        ticket = self.pool.end_session(link.number, now, begun)
         if self.pool.outbox:
             self.follow()
         if ticket is None:
@@ -152,6 +177,46 @@ class Gateway:
         session = cast("Session", ticket)
         session.started_at = now
         return session
+
+    def next_for(self, link: Link, since: float) -> Session | None:
+        """See `links.Owner`."""
+        if self._settling:
+            return None
+        queue = cast("Iterable[Session]", self.pool.followers_for(link.number))
+        for session in queue:
+            other = session.ahead
+            if other is None:
+                return session
+            if since - other.ahead.since > AHEAD_PATIENCE:
+                self._free_first(link)
+                return next(iter(queue), None)
+        return None
+
+    def sent_ahead(self, connection: AheadCarrier) -> None:
+        """See `links.Owner`."""
+        self._ahead.add(connection)
+
+    def withdraw(self, session: Session, failure: RequestFailure) -> None:
+        """See `links.Owner`."""
+        self.pool.cancel(session.app, session, self._now())
+        session.fail(failure)
+        if self.pool.outbox:
+            self.follow()
+
+    def _free_first(self, link: Link) -> None:
+        """Have the first of those back who wait for *link*'s worker or its like."""
+        queue = cast("Iterable[Session]", self.pool.queue_of(link.number))
+        while (first := next(iter(queue), None)) is not None:
+            if first.ahead is None:
+                return
+            self._settle(first.ahead)
+
+    def _settle(self, connection: AheadCarrier) -> None:
+        was_settling, self._settling = self._settling, True
+        try:
+            connection.settle()
+        finally:
+            self._settling = was_settling
 
     def not_begun(self, session: Session) -> None:
         """See `links.Owner`."""

@@ -151,7 +151,7 @@ class HealthCheck:
         self._connection = carrier = HttpCarrier(self._reactor, self, path)
         carrier.run(self._session, head, b"")
 
-    # --- told by the connection: see connection.Link ----------------------------
+    # --- told by the connection: see connection_owner ----------------------------
 
     def connection_ready(self, connection: Connection) -> None:
         """The worker has accepted it."""
@@ -167,6 +167,13 @@ class HealthCheck:
         """It is closed, by the worker or because it spoke nonsense."""
         if session is None or not session.ended:
             self._answered("was not answered: the worker closed the connection")
+
+    def is_begun(self, connection: Connection, session: Session) -> bool:
+        """Nothing follows this one."""
+        return False
+
+    def follower_lost(self, session: Session) -> None:
+        """Nothing follows this one."""
 
     def cancel(self, session: Session) -> None:
         """See `session.Queue`; nobody abandons this one."""

@@ -73,6 +73,8 @@ class WorkerLink:
         self._owed = 0  # places in the pool whose connection was lost
         self._closed = False
         self._is_condemned = False
+        # Who has several connections has several requests at a time anyway.
+        self._sends_ahead = worker.concurrency == 1
         self._losses = 0  # of connections in a row that carried nothing
         self._requests_then = 0
         self._short = 0  # connections for which there was no descriptor
@@ -120,7 +122,7 @@ class WorkerLink:
                 yield session, ABANDONED
             elif connection.is_answering:
                 yield session, RESPONDING
-            elif self._is_begun(connection, session):
+            elif self.is_begun(connection, session):
                 yield session, RUNNING
             else:
                 yield session, SENT
@@ -134,7 +136,7 @@ class WorkerLink:
             yield session, session.started_at, False
         board = self.worker.scoreboard
         for connection, session in self.running.items():
-            since, is_begun = session.started_at, self._is_begun(connection, session)
+            since, is_begun = session.started_at, self.is_begun(connection, session)
             if is_begun and board is not None:
                 since = max(since, began_at(board, connection.slot))
             yield session, since, is_begun
@@ -148,6 +150,8 @@ class WorkerLink:
         What it was not sent yet goes to another worker.
         """
         self._is_condemned = True
+        for connection in tuple(self._all):
+            connection.settle()
         self._abandon_waiting()
 
     def cut(self, session: Session, failure: RequestFailure) -> None:
@@ -157,6 +161,9 @@ class WorkerLink:
         """
         for connection, one in tuple(self.running.items()):
             if one is session:
+                connection.settle()
+                if self.running.get(connection) is not session:
+                    return  # its answer was there
                 del self.running[connection]
                 self._all.discard(connection)
                 connection.close()
@@ -186,7 +193,7 @@ class WorkerLink:
     # --- told by the connections ----------------------------------------------
 
     def connection_ready(self, connection: Connection) -> None:
-        """See `connection.Link`."""
+        """See `connection_owner.ConnectionOwner`."""
         if self._owed:
             self._owed -= 1
             self._next(connection)
@@ -197,7 +204,7 @@ class WorkerLink:
             ready.callback(None)
 
     def session_ended(self, connection: Connection) -> None:
-        """See `connection.Link`."""
+        """See `connection_owner.ConnectionOwner`."""
         self.requests += 1
         if self._closed:
             self.running.pop(connection, None)
@@ -205,7 +212,7 @@ class WorkerLink:
             self._next(connection)
 
     def connection_lost(self, connection: Connection, session: Session | None) -> None:
-        """See `connection.Link`."""
+        """See `connection_owner.ConnectionOwner`."""
         self._all.discard(connection)
         self.running.pop(connection, None)
         if connection in self._idle:
@@ -220,6 +227,11 @@ class WorkerLink:
                 self._replace()
         if retry and session is not None:
             self._owner.not_begun(session)
+
+    def follower_lost(self, session: Session) -> None:
+        """See `connection_owner.ConnectionOwner`."""
+        reason = "its worker's connection was closed when it had taken the request"
+        self._owner.withdraw(session, RequestFailure(502, reason))
 
     # --- inside ---------------------------------------------------------------
 
@@ -276,14 +288,15 @@ class WorkerLink:
         """Fail a session whose connection broke, unless it was not begun."""
         if session.ended:
             return True
-        if not self._is_begun(connection, session):
+        if not self.is_begun(connection, session):
             return False
         session.fail(
             RequestFailure(502, f"worker {self.worker.pid} died during the request")
         )
         return True
 
-    def _is_begun(self, connection: Connection, session: Session) -> bool:
+    def is_begun(self, connection: Connection, session: Session) -> bool:
+        """See `connection_owner.ConnectionOwner`."""
         board = self.worker.scoreboard
         if board is None:
             return True  # as far as anybody can know
@@ -292,13 +305,30 @@ class WorkerLink:
 
     def _next(self, connection: Connection) -> None:
         """A place is free: ask the pool what *connection* carries next."""
-        session = self._owner.place_free(self)
+        ahead = connection.ahead
+        follower = ahead.session
+        session = self._owner.place_free(self, follower)
         if session is None:
             self.running.pop(connection, None)
             self._next_waiting(connection)
+            return
+        self._assign(session)
+        if session is follower:
+            self.running[connection] = session
+            connection.run_follower()
+            takes_follower = self.is_begun(connection, session)
         else:
-            self._assign(session)
             self._carry(connection, session)
+            takes_follower = self._sends_ahead and connection.takes_follower
+        if self._is_condemned or not takes_follower:
+            return
+        # One more, so that the worker has it when it is done with this one.
+        waiting = self._owner.next_for(self, session.started_at)
+        if waiting is not None and ahead.send(waiting, session.started_at, connection):
+            waiting.ahead = connection
+            if not ahead.is_noted:
+                ahead.is_noted = True
+                self._owner.sent_ahead(connection)
 
     def _next_waiting(self, connection: Connection) -> None:
         if self._waiting:

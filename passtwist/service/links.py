@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from passtwist.api.interfaces import IWorker
     from passtwist.api.reactors import Reactor
     from passtwist.model import WorkerId
-    from passtwist.service.session import Session
+    from passtwist.service.session import AheadCarrier, Session
 
 
 class Link(Protocol):
@@ -70,8 +70,23 @@ class Link(Protocol):
 class Owner(Protocol):
     """Who routes sessions to workers."""
 
-    def place_free(self, link: Link) -> Session | None:
-        """A session of the worker has ended; answers with the next one for it."""
+    def place_free(self, link: Link, begun: Session | None = None) -> Session | None:
+        """A session of the worker has ended; answers with the next one for it.
+
+        :param begun: the one that was sent ahead: that is the next.
+        """
+
+    def next_for(self, link: Link, since: float) -> Session | None:
+        """One that waits, whose request may be sent ahead to the worker.
+
+        :param since: now, on the owner's clock.
+        """
+
+    def sent_ahead(self, connection: AheadCarrier) -> None:
+        """It was: settle it before anything is decided about who waits."""
+
+    def withdraw(self, session: Session, failure: RequestFailure) -> None:
+        """It waits in vain: it was sent ahead, taken, and will not be answered."""
 
     def not_begun(self, session: Session) -> None:
         """The worker went away before it began *session*: give it to another."""

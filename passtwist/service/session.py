@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from passtwist.api.failures import RequestFailure
     from passtwist.api.interfaces import IRequest, ITunnelEnd
     from passtwist.model import WorkerId
+    from passtwist.service.ahead import Ahead
 
 # The states of a request in flight.
 HELD = "held"  # waits for its app to be restarted
@@ -39,6 +40,17 @@ class Carrier(Protocol):
 
     def discard(self) -> None:
         """The session was abandoned: end a response that does not end."""
+
+
+class AheadCarrier(Protocol):
+    """The connection that a waiting session's request was sent ahead on."""
+
+    @property
+    def ahead(self) -> Ahead:
+        """What was sent."""
+
+    def settle(self) -> None:
+        """See `connection.Connection.settle`."""
 
 
 class Queue(Protocol):
@@ -85,11 +97,14 @@ class Session:
     :ivar number: what the worker writes on its scoreboard before it calls
         the app; unique over the controller's life, never 0.
     :ivar carrier: the connection that has it, None while queued or ended.
+    :ivar ahead: while queued, the connection whose worker finds its request when it
+        has done the present one; None for none.
     :ivar ended: its responder has had the last call.
     """
 
     __slots__ = (
         "_queue",
+        "ahead",
         "app",
         "attempts",
         "carrier",
@@ -125,6 +140,7 @@ class Session:
         self.worker_pid = 0
         self.spawn_method = ""
         self.carrier: Carrier | None = None
+        self.ahead: AheadCarrier | None = None
         self.ended = False
 
     @property

@@ -12,6 +12,12 @@ and END; or FAIL in place of what is missing, when the client has left.  Who is 
 asked sends nothing.  An answer before the end of the body ends the connection, asked
 for or not: an app may begin to read when its response is complete, in its close().
 
+Ahead:     AHEAD, with a descriptor, gives a busy worker a second way on which it finds
+its next request: a packet with START, and BODY if there is one.  It reads there when it
+has answered and nothing has come on the connection.  The controller has that end too
+and can take the packet back as long as the worker has not taken it: the kernel sees to
+it that only one of the two gets it.
+
 LAST on START, BODY or BODY_FILE says that no frame of this message follows,
 so a small request or response is one write and one read, with no END.
 """
@@ -33,9 +39,13 @@ READY = 5
 BODY_FILE = 6
 INTERIM = 7
 WANT = 8
+AHEAD = 9
 
 LAST = 0x01
 STREAMED = 0x02
+
+# The largest request that is sent ahead, in bytes; a worker takes it in one read.
+MAX_AHEAD = 16 * 1024
 
 _NUMBER = struct.Struct("<Q")
 _SLOT = struct.Struct("<I")

@@ -14,6 +14,7 @@ from typing import BinaryIO, Dict, List, Optional, Tuple
 from passtwist.errors import BadFrame
 from passtwist.wire.frames import HEADER, HEADER_SIZE, MAX_SESSION_PAYLOAD, FrameReader
 from passtwist.wire.session import (
+    AHEAD,
     BODY,
     BODY_FILE,
     END,
@@ -40,15 +41,21 @@ Request = Tuple[int, Dict[str, str], BinaryIO]
 
 
 class RequestReader:
-    """Reads the requests of one connection, one after the other."""
+    """Reads the requests of one connection, one after the other.
+
+    :ivar ahead: a descriptor for those that are sent ahead, that came behind a
+        request or in place of one; -1 for none.
+    """
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._receive = connection.recvmsg
         self._streamed: Optional[StreamedInput] = None
+        self.ahead = -1
 
     def read(self) -> Optional[Request]:
-        """The next request, or None when the connection has ended.
+        """The next request, or None when the connection has ended, or when
+        `ahead` came in place of a request.
 
         One that ends in the middle of a request also answers None: nothing of
         it was begun, so the controller gives it to another worker.
@@ -58,25 +65,29 @@ class RequestReader:
         """
         if self._streamed is not None and not self._drain(self._streamed):
             return None
-        data, ancillary, flags, _ = self._receive(
+        data, ancillary, _, _ = self._receive(
             RECEIVE_SIZE, _ANCILLARY, socket.MSG_CMSG_CLOEXEC
         )
-        if len(data) >= HEADER_SIZE and not ancillary:
-            kind, flags, length = _unpack_header(data)
-            end = HEADER_SIZE + length
-            if kind != START or end > len(data):
-                pass
-            elif flags == LAST:
-                if len(data) == end:
-                    number, environ = decode_request_start(data[HEADER_SIZE:])
-                    return number, environ, BytesIO()
-            elif len(data) >= end + HEADER_SIZE:
-                kind, flags, length = _unpack_header(data, end)
-                body = end + HEADER_SIZE
-                if kind == BODY and flags & LAST and len(data) == body + length:
-                    number, environ = decode_request_start(data[HEADER_SIZE:end])
-                    return number, environ, BytesIO(data[body:])
+        if not ancillary:
+            request = _parse(data)
+            if request is not None:
+                return request
         return self._read_pieces(data, ancillary)
+
+    def whole(self, data: bytes) -> Request:
+        """The request that *data* is.
+
+        :raises BadFrame: it is none, or not all of one.
+        """
+        request = _parse(data)
+        if request is None:
+            raise BadFrame("a request that was sent ahead is not whole")
+        return request
+
+    def take_ahead(self) -> int:
+        """The descriptor `ahead`, which is the caller's from now on."""
+        descriptor, self.ahead = self.ahead, -1
+        return descriptor
 
     def _read_pieces(
         self, data: bytes, ancillary: List[Tuple[int, int, bytes]]
@@ -87,7 +98,13 @@ class RequestReader:
             while data:
                 message.descriptors.extend(_descriptors(ancillary))
                 for kind, flags, payload in frames.feed(data):
-                    message.add(kind, flags, payload)
+                    if kind == AHEAD and message.descriptors:
+                        # The last that has come: a read ends behind a descriptor.
+                        self.ahead = message.descriptors.pop()
+                    else:
+                        message.add(kind, flags, payload)
+                if self.ahead >= 0 and not message.has_begun:
+                    return None
                 if message.is_complete:
                     if frames.pending:
                         raise BadFrame("bytes behind the end of a request")
@@ -111,6 +128,27 @@ class RequestReader:
         return streamed.body.drain()
 
 
+def _parse(data: bytes) -> Optional[Request]:
+    """The request that *data* is, if it is a small one and nothing else."""
+    if len(data) < HEADER_SIZE:
+        return None
+    kind, flags, length = _unpack_header(data)
+    end = HEADER_SIZE + length
+    if kind != START or end > len(data):
+        return None
+    if flags == LAST:
+        if len(data) == end:
+            number, environ = decode_request_start(data[HEADER_SIZE:])
+            return number, environ, BytesIO()
+    elif len(data) >= end + HEADER_SIZE:
+        kind, flags, length = _unpack_header(data, end)
+        body = end + HEADER_SIZE
+        if kind == BODY and flags & LAST and len(data) == body + length:
+            number, environ = decode_request_start(data[HEADER_SIZE:end])
+            return number, environ, BytesIO(data[body:])
+    return None
+
+
 class _Pieces:
     """The frames of one request, until it is complete."""
 
@@ -121,6 +159,10 @@ class _Pieces:
         self._start: Optional[Tuple[int, Dict[str, str]]] = None
         self._body: List[bytes] = []
         self._file_length: Optional[int] = None
+
+    @property
+    def has_begun(self) -> bool:
+        return self._start is not None
 
     def add(self, kind: int, flags: int, payload: bytes) -> None:
         if self.is_complete or (kind == START) != (self._start is None):

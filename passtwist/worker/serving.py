@@ -12,7 +12,6 @@ import socket
 import threading
 import time
 import traceback
-from select import POLLIN, poll
 from typing import Dict, Protocol
 
 from passtwist.errors import WireError
@@ -27,8 +26,9 @@ from passtwist.wire.scoreboard import (
 )
 from passtwist.wire.session import encode_ready
 from passtwist.worker.answers import print_error
+from passtwist.worker.arrivals import Arrivals
 from passtwist.worker.leaving import leave_copy
-from passtwist.worker.requests import Request, RequestReader
+from passtwist.worker.requests import Request
 
 # accept() out of descriptors: the app holds them; look again after this.
 PAUSE = 0.1  # seconds
@@ -65,6 +65,7 @@ class Server:
         self._half = half
         self._threads = threads
         self._connections: Dict[int, socket.socket] = {}
+        self._arrivals: Dict[int, Arrivals] = {}
         self._is_stopping = False
         self._is_copy = False
 
@@ -111,6 +112,8 @@ class Server:
         self._listener.close()
         for connection in self._connections.values():
             connection.close()
+        for arrivals in self._arrivals.values():
+            arrivals.close()
 
     def _serve_slot_or_die(self, slot: int) -> None:
         try:
@@ -145,19 +148,13 @@ class Server:
         base = slot_base(slot)
         number_at, state_at = base + NUMBER, base + STATE
         started_at, requests_at = base + STARTED_NS, base + REQUESTS
-        read = RequestReader(connection).read
         answer = self._half.answer
         clock = time.monotonic_ns
-        # Waiting in poll() and not in the reading: who sleeps there is also woken
-        # when the controller takes the answer and so makes room to write (Linux's
-        # unix_write_space), twice for each request instead of once.
-        arrival = poll()
-        arrival.register(connection, POLLIN)
-        wait = arrival.poll
+        self._arrivals[slot] = arrivals = Arrivals(connection)
+        read = arrivals.next
         try:
             page[state_at] = IDLE
             connection.sendall(encode_ready(slot))
-            wait()
             request = read()
             while request is not None:
                 # In this order: who sees RUNNING sees whose and since when.
@@ -169,14 +166,13 @@ class Server:
                     leave_copy()
                 page[requests_at] += 1
                 page[state_at] = IDLE
-                if not is_usable:
-                    break
-                wait()
-                request = read()
+                request = read() if is_usable else None
         except OSError:
             pass  # the controller closed the connection
         except WireError as error:
             print_error("passtwist: connection closed: %s\n" % error)
+        finally:
+            arrivals.close()
 
 
 def _shut(end: socket.socket, how: int) -> None:

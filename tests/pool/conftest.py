@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import pytest
@@ -69,8 +70,8 @@ class Scene:
         self._note(self.pool.take_actions())
         return worker
 
-    def end(self, worker: int) -> Hashable | None:
-        ticket = self.pool.end_session(WorkerId(worker), self.now)
+    def end(self, worker: int, begun: Hashable | None = None) -> Hashable | None:
+        ticket = self.pool.end_session(WorkerId(worker), self.now, begun)
         self._note(self.pool.take_actions())
         return ticket
 
@@ -180,7 +181,13 @@ class World:
 
     def finish(self, ticket: Hashable) -> None:
         worker = self.serving.pop(ticket)
-        follower = self.pool.end_session(worker, self.now)
+        # It may have begun with one of those who wait, as workers do that were
+        # sent a request ahead.
+        known = list(islice(self.pool.followers_for(worker), 3))
+        begun = self.chance.choice([*known, None])
+        follower = self.pool.end_session(worker, self.now, begun)
+        if begun is not None:
+            assert follower == begun
         if follower is not None:
             self._granted(follower, worker)
         self._drain()

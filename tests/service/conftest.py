@@ -243,6 +243,8 @@ def make_world(reactor, make_worker):
 
     yield make
     for world in worlds:
+        for hand in world.hands:
+            hand.close()
         world.driver.stop()
     for reader in list(reactor.readers):
         reader.close()

@@ -40,9 +40,13 @@ class PlayedGateway:
         self.given_back = []
         self.lost = []
 
-    def place_free(self, link):
+    def place_free(self, link, begun=None):
+        assert begun is None
         self.places_freed += 1
         return self.waiting.pop(0) if self.waiting else None
+
+    def next_for(self, link, since):
+        """None is to follow."""
 
     def not_begun(self, session):
         self.given_back.append(session)

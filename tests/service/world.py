@@ -65,6 +65,7 @@ class World:
         self.pool = Pool(PoolLimits(max_pool_size=limits.pop("max_pool_size", 2)))
         self.gateway = Gateway(self.pool, reactor.seconds, self.driver.perform)
         self.driver.gateway = self.gateway
+        self.hands = []
         self.gateway.tell(AppAdded("app", Limits(**limits)))
 
     def ask(self, **fields):

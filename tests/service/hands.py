@@ -1,0 +1,80 @@
+"""Workers that a test moves step by step, with the real reading of requests.
+
+Runs in: tests.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+
+from passtwist.model import ExitStatus
+from passtwist.wire.session import encode_body, encode_response_start
+from passtwist.worker.arrivals import Arrivals
+from passtwist.worker.serving import SEND_BUFFER
+
+KILLED = ExitStatus(signal=9)
+
+
+def whole(body):
+    """A response in one piece."""
+    return encode_response_start(b"200 OK\r\n") + encode_body(body, last=True)
+
+
+class Hand:
+    """One worker with one connection.
+
+    :ivar number: of the request that it is at; 0 for none.
+    :ivar begun: numbers of all that it has begun.
+    """
+
+    def __init__(self, world, **fields):
+        self.world = world
+        self.worker, (self.served,) = world.spawned(**fields)
+        # As a worker does it.
+        self.served.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        self.arrivals = Arrivals(self.served.socket)
+        self.number = 0
+        self.begun = []
+        world.hands.append(self)
+
+    def has_request(self):
+        """Does it find one, here or there?"""
+        ends = [self.served.socket]
+        if self.arrivals._ahead is not None:
+            ends.append(self.arrivals._ahead)
+        readable, _, _ = select.select(ends, [], [], 0)
+        return bool(readable)
+
+    def take(self, begin=True):
+        """Read the next request and, with *begin*, call the app; its body."""
+        assert self.has_request(), "there is no request"
+        request = self.arrivals.next()
+        self.number, _, body = request
+        if begin:
+            self.begin()
+        with body:
+            return body.read()
+
+    def begin(self):
+        self.served.number = self.number
+        self.served.note_begun()
+        self.begun.append(self.number)
+
+    def answer(self, data=None):
+        """Answer, all at once; the controller has not read it yet."""
+        body = b"%d" % self.number if data is None else data
+        self.served.send(whole(body))
+        self.number = 0
+
+    def close(self):
+        """Close what the worker has opened."""
+        self.arrivals.close()
+
+    def die(self, process_first=False):
+        self.close()
+        if not process_first:
+            self.worker.close()
+            self.world.reactor.settle()
+        self.worker.exit(KILLED)
+        self.world.reactor.settle()
