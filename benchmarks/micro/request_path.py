@@ -16,7 +16,9 @@ import socket
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
+from unittest.mock import ANY
 
 from twisted.internet import tcp
 from twisted.internet.address import IPv4Address
@@ -98,7 +100,8 @@ class PlayedWorker:
     def __init__(self, folder: str, number: int) -> None:
         self.pid = 1000 + number
         self.socket_path = f"{folder}/{number}"
-        self.scoreboard = None  # it begins with whatever it is sent, at once
+        # It begins with whatever it is sent, at once.
+        self.scoreboard = defaultdict[int, object](lambda: ANY)
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(self.socket_path)
         self.listener.listen()

@@ -40,15 +40,16 @@ class Ahead:
 
     :ivar session: the one.
     :ivar since: when it was sent, on the gateway's clock.
+    :ivar was_opened: the worker was given its end.
     :ivar is_noted: the gateway knows that there may be one.
     """
 
-    __slots__ = ("_ours", "_theirs", "is_noted", "session", "since")
+    __slots__ = ("_ours", "_theirs", "is_noted", "session", "since", "was_opened")
 
     def __init__(self) -> None:
         self.session: Session | None = None
         self.since = 0.0
-        self.is_noted = False
+        self.is_noted = self.was_opened = False
         self._ours: socket.socket | None = None
         self._theirs: socket.socket | None = None
 
@@ -66,6 +67,8 @@ class Ahead:
             as a stream, or there is no descriptor.
         """
         request = session.request
+        if self.session is not None:
+            raise AssertionError("there is one")
         if request.body_file is not None or request.body_stream is not None:
             return False
         try:
@@ -123,4 +126,5 @@ class Ahead:
             theirs.close()
             raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
         self._ours, self._theirs = ours, theirs
+        self.was_opened = True
         return ours

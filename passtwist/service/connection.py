@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from twisted.logger import Logger
+
 from passtwist.api.failures import RequestFailure
 from passtwist.errors import BadFrame, ForgedEnviron, WireError
 from passtwist.service.ahead import Ahead
@@ -53,6 +55,9 @@ _bulk = memoryview(bytearray(256 * 1024))
 # How long a response that nobody reads may go on before its connection is
 # closed, which the app sees as a failing write.
 DISCARD_SECONDS = 5.0
+
+_log = Logger()
+_FAILED = "passing on a response has failed"
 _BROKEN = "the worker broke the session protocol: %s"
 
 
@@ -118,28 +123,27 @@ class Connection(WorkerSocket):
             self._session is None or self._is_streamed or self._unsent or self._paused
         )
 
-    def run_follower(self) -> None:
-        """The running session has ended: it is the follower's turn."""
-        session = self._session = self.ahead.session
-        if session is None:
-            raise AssertionError("there is no follower")
-        self.ahead.session = session.ahead = None
+    def run_follower(self, session: Session) -> None:
+        """The running session has ended: *session* followed it."""
+        self._session = session
         self._answering = False
         session.carrier = self
 
     def settle(self) -> None:
-        """Have no follower any more: it waits again, or it runs.
-
-        Reads on to the end of the running session if the worker has taken the
-        follower: that was sent before.
-        """
+        """Have no follower any more: it waits again, or it runs, for if the worker
+        has taken it the end of the running session was sent before."""
         ahead = self.ahead
-        if not ahead.is_used() or ahead.take_back():
+        follower = ahead.session
+        if follower is None or ahead.take_back():
             return
-        self._work_off()
-        while ahead.is_used() and self._descriptor >= 0:
-            if not self._read():
-                self._lose("the worker took a request before it had answered")
+        try:
+            self._work_off()
+            while ahead.session is follower and self._descriptor >= 0:
+                if not self._read():
+                    self._lose("the worker took a request before it had answered")
+        except Exception:  # noqa: BLE001 - logged; who settles is not concerned
+            _log.failure(_FAILED)
+            self._lose(_FAILED)
 
     def send(self, data: bytes) -> bool:
         """See `body_sender.Line`."""
@@ -188,12 +192,13 @@ class Connection(WorkerSocket):
 
     def doRead(self) -> None:
         """Frames from the worker."""
-        self._read()
+        if self._reader.left:
+            self._read_bulk()
+        else:
+            self._read()
 
     def _read(self) -> bool:
         """Read once; False when there was nothing."""
-        if self._reader.left:
-            return self._read_bulk()
         try:
             data = self._recv(READ_SIZE)
         except BlockingIOError:
@@ -213,21 +218,23 @@ class Connection(WorkerSocket):
     def connectionLost(self, reason: Failure) -> None:
         """Whoever was told of a response has failed: nobody watches us any more."""
         try:
+            self._work_off()  # answers to others may have come with it
             super().connectionLost(reason)
         finally:
-            self._lose("passing on a response has failed")
+            self._lose(_FAILED)
 
-    def _read_bulk(self) -> bool:
-        """The next part of a large frame, handed on without a copy."""
+    def _read_bulk(self) -> None:
+        """The next part of a large frame, handed on without a copy; for the reactor
+        only, as a connection that is settled meanwhile must not use the buffer."""
         try:
             size = self._socket.recv_into(_bulk)
         except BlockingIOError:
-            return False
+            return
         except OSError:
             size = 0
         if not size:
             self._lose()
-            return True
+            return
         session = self._session
         if session is None:
             raise AssertionError("part of a body while no session is running")
@@ -238,11 +245,10 @@ class Connection(WorkerSocket):
                 self._frames.extend(self._reader.feed(bytes(_bulk[length:size])))
         except WireError as error:
             self._lose(_BROKEN % error)
-            return True
+            return
         self._body(session, flags, _bulk[:length])
         if self._frames:
             self._work_off()
-        return True
 
     def _received(self, data: bytes) -> None:
         try:
@@ -291,7 +297,7 @@ class Connection(WorkerSocket):
                 return
             self._answering = True
             session.responder.begin(payload)
-            if session.abandoned:
+            if session.abandoned and self._session is session:
                 self._limit_discarding()
         elif kind == END and self._answering:
             self._finished(session)
@@ -387,4 +393,6 @@ class Connection(WorkerSocket):
 
     def give_ahead(self, descriptor: int) -> bool:
         """See `ahead.Giver`."""
-        return self._send_with(encode_frame(AHEAD), descriptor)
+        return self._descriptor >= 0 and self._send_with(
+            encode_frame(AHEAD), descriptor
+        )

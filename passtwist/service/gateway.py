@@ -151,6 +151,8 @@ class Gateway:
                 link.run(session)
         elif isinstance(action, RejectCheckout):
             session = cast("Session", action.ticket)
+            if session.ahead is not None:
+                self._settle(session.ahead)
             error = cast("SpawnError | None", action.error)
             session.fail(
                 RequestFailure(action.status, action.reason, action.retry_after, error)
@@ -170,12 +172,14 @@ class Gateway:
             if begun is None:
                 self._free_first(link)
         ticket = self.pool.end_session(link.number, now, begun)
+        session = cast("Session | None", ticket)
+        if session is not None:
+            session.started_at = now
+            if session.ahead is not None:
+                # It runs, whatever else has to be done now.
+                session.ahead.ahead.take()
         if self.pool.outbox:
             self.follow()
-        if ticket is None:
-            return None
-        session = cast("Session", ticket)
-        session.started_at = now
         return session
 
     def next_for(self, link: Link, since: float) -> Session | None:
@@ -207,9 +211,12 @@ class Gateway:
         """Have the first of those back who wait for *link*'s worker or its like."""
         queue = cast("Iterable[Session]", self.pool.queue_of(link.number))
         while (first := next(iter(queue), None)) is not None:
-            if first.ahead is None:
+            other = first.ahead
+            if other is None:
                 return
-            self._settle(first.ahead)
+            self._settle(other)
+            if first.ahead is other:
+                raise AssertionError("a request that is neither ahead nor back")
 
     def _settle(self, connection: AheadCarrier) -> None:
         was_settling, self._settling = self._settling, True

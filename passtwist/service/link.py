@@ -74,7 +74,8 @@ class WorkerLink:
         self._closed = False
         self._is_condemned = False
         # Who has several connections has several requests at a time anyway.
-        self._sends_ahead = worker.concurrency == 1
+        # Without a scoreboard nobody could tell whether the one before was begun.
+        self._sends_ahead = worker.concurrency == 1 and worker.scoreboard is not None
         self._losses = 0  # of connections in a row that carried nothing
         self._requests_then = 0
         self._short = 0  # connections for which there was no descriptor
@@ -215,6 +216,9 @@ class WorkerLink:
         """See `connection_owner.ConnectionOwner`."""
         self._all.discard(connection)
         self.running.pop(connection, None)
+        if connection.ahead.was_opened:
+            # The worker may have had no descriptor left for it.
+            self._sends_ahead = False
         if connection in self._idle:
             self._idle.remove(connection)
         if session is not None:
@@ -308,6 +312,9 @@ class WorkerLink:
         ahead = connection.ahead
         follower = ahead.session
         session = self._owner.place_free(self, follower)
+        if ahead.session is not None and not ahead.take_back():
+            self._drop(connection, session)
+            return
         if session is None:
             self.running.pop(connection, None)
             self._next_waiting(connection)
@@ -315,20 +322,41 @@ class WorkerLink:
         self._assign(session)
         if session is follower:
             self.running[connection] = session
-            connection.run_follower()
+            connection.run_follower(session)
             takes_follower = self.is_begun(connection, session)
         else:
             self._carry(connection, session)
-            takes_follower = self._sends_ahead and connection.takes_follower
+            # That may have ended at once, and another one have begun.
+            takes_follower = (
+                self.running.get(connection) is session
+                and self._sends_ahead
+                and connection.takes_follower
+            )
         if self._is_condemned or not takes_follower:
             return
         # One more, so that the worker has it when it is done with this one.
         waiting = self._owner.next_for(self, session.started_at)
-        if waiting is not None and ahead.send(waiting, session.started_at, connection):
+        if (
+            waiting is not None
+            and ahead.session is None
+            and ahead.send(waiting, session.started_at, connection)
+        ):
             waiting.ahead = connection
             if not ahead.is_noted:
                 ahead.is_noted = True
                 self._owner.sent_ahead(connection)
+
+    def _drop(self, connection: Connection, session: Session | None) -> None:
+        """Its worker is at a request that the pool wants it not to have.
+
+        :param session: what the pool gave it in place of that.
+        """
+        self.running.pop(connection, None)
+        self._all.discard(connection)
+        connection.close()
+        if session is not None:
+            self._waiting.append(session)
+        self._replace()
 
     def _next_waiting(self, connection: Connection) -> None:
         if self._waiting:

@@ -36,7 +36,7 @@ class Arrivals:
 
         :raises WireError: the other end does not follow the protocol.
         """
-        while True:
+        while not self._reader.is_over:
             ready = self._poll.poll()
             # The connection first: when it has ended, nothing is to be begun.
             if len(ready) == 1 and ready[0][0] == self._ahead_number:
@@ -50,15 +50,20 @@ class Arrivals:
                 self._open(self._reader.take_ahead())
                 if request is not None:
                     return request
+        return None
 
     def close(self) -> None:
         """Close what was opened here; the connection is not ours."""
         if self._reader.ahead >= 0:
             os.close(self._reader.take_ahead())
-        if self._ahead is not None:
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
             self._poll.unregister(self._ahead_number)
-            self._ahead.close()
-            self._ahead, self._ahead_number = None, -1
+            self._ahead_number = -1
+            try:
+                ahead.close()
+            except OSError:
+                pass  # the app has closed it
 
     def _open(self, descriptor: int) -> None:
         self.close()  # of a way before this one

@@ -45,6 +45,7 @@ class RequestReader:
 
     :ivar ahead: a descriptor for those that are sent ahead, that came behind a
         request or in place of one; -1 for none.
+    :ivar is_over: nothing more is to be read: what came could not be understood.
     """
 
     def __init__(self, connection: socket.socket) -> None:
@@ -52,6 +53,7 @@ class RequestReader:
         self._receive = connection.recvmsg
         self._streamed: Optional[StreamedInput] = None
         self.ahead = -1
+        self.is_over = False
 
     def read(self) -> Optional[Request]:
         """The next request, or None when the connection has ended, or when
@@ -98,12 +100,16 @@ class RequestReader:
             while data:
                 message.descriptors.extend(_descriptors(ancillary))
                 for kind, flags, payload in frames.feed(data):
-                    if kind == AHEAD and message.descriptors:
+                    if kind != AHEAD:
+                        message.add(kind, flags, payload)
+                    elif message.descriptors:
                         # The last that has come: a read ends behind a descriptor.
                         self.ahead = message.descriptors.pop()
                     else:
-                        message.add(kind, flags, payload)
-                if self.ahead >= 0 and not message.has_begun:
+                        # This process may have no more: nothing that is sent there
+                        # would be found.  What has come is answered.
+                        self.is_over = True
+                if not message.has_begun and (self.ahead >= 0 or self.is_over):
                     return None
                 if message.is_complete:
                     if frames.pending:

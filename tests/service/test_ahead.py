@@ -9,12 +9,14 @@ import random
 import tempfile
 
 import pytest
+from twisted.python.failure import Failure
 
 from passtwist.api.failures import RequestFailure
 from passtwist.pool import DisableRequested, TimePassed
 from passtwist.service.gateway import AHEAD_PATIENCE
 from passtwist.wire.session import MAX_AHEAD, encode_body, encode_response_start
 
+from .conftest import Recorder
 from .hands import Hand, whole
 
 both_orders = pytest.mark.parametrize("process_first", [False, True])
@@ -395,6 +397,145 @@ def test_what_is_to_be_cut_was_answered_at_that_moment(make_crowd):
     hand.answer()
     world.reactor.settle()
     assert third[1].calls == answered(third)
+
+
+# --- while one connection is settled, another one is at something ------------------
+
+
+def connection_of(world, hand):
+    links = world.gateway.links.values()
+    (link,) = (each for each in links if each.worker is hand.worker)
+    (connection,) = link._all
+    return connection
+
+
+def of(hand, asked):
+    """The request that the worker is at."""
+    return next(each for each in asked if each[0].number == hand.number)
+
+
+def test_large_bodies_of_two_workers_are_not_mixed(make_crowd):
+    """The first is read while a part of the second is handed on."""
+    world, (slow, other), asked = make_crowd(2)
+    slows, others = of(slow, asked), of(other, asked)
+    slow.answer(b"A" * 200_000)
+    slow.take()
+    other.answer(b"B" * 200_000)
+    for _ in range(10):
+        connection_of(world, other).doRead()
+    assert others[1].whole() == (b"200 OK\r\n", b"B" * 200_000)
+    assert slows[1].whole() == (b"200 OK\r\n", b"A" * 200_000)
+
+
+def test_a_request_that_ends_at_once_is_followed_by_one_only(make_world):
+    """It can't be sent: a NUL in its variables."""
+    world = make_world(max_pool_size=1)
+    first = world.ask()
+    bad = world.ask(pairs=[b"REQUEST_METHOD", b"G\0ET", b"PATH_INFO", b"/"])
+    rest = [world.ask() for _ in range(4)]
+    hand = Hand(world)
+    hand.take()
+    hand.answer()
+    world.reactor.settle()
+    assert bad[1].calls == [("fail", 400)]
+    assert sum(each[0].ahead is not None for each in rest) == 1
+    for _ in rest:
+        hand.take()
+        hand.answer()
+        world.reactor.settle()
+    assert all(each[1].calls == answered(each) for each in (first, *rest))
+
+
+class Failing(Recorder):
+    """A responder that is broken."""
+
+    def answer(self, head, body):
+        raise RuntimeError("on purpose")
+
+
+def test_a_responder_that_fails_does_not_keep_news_from_the_pool(
+    make_crowd, logged_failures
+):
+    world, (hand,), (second, third) = make_crowd()
+    second[0].responder = Failing()
+    hand.answer()
+    hand.take()
+    (number,) = world.gateway.links
+    world.gateway.tell(DisableRequested(number))
+    assert len(logged_failures.flush(RuntimeError)) == 1
+    assert world.states() != ["busy"]
+    assert third[1].calls == [("fail", 502)]
+
+
+def test_a_responder_that_fails_does_not_keep_others_from_their_answers(
+    make_crowd, logged_failures
+):
+    world, (slow, other), asked = make_crowd(2)
+    slows, others = of(slow, asked), of(other, asked)
+    slows[0].responder = Failing()
+    slow.answer()
+    slow.take()
+    other.answer()
+    connection_of(world, other).doRead()
+    assert len(logged_failures.flush(RuntimeError)) == 1
+    assert others[1].calls == answered(others)
+
+
+def test_an_answer_behind_one_that_can_not_be_passed_on(make_crowd):
+    """Whoever it is for gets it, though the connection is closed."""
+    world, (hand,), (second, third) = make_crowd()
+    second[0].responder = Failing()
+    hand.answer()
+    hand.take()
+    hand.answer()
+    connection = connection_of(world, hand)
+    with pytest.raises(RuntimeError) as raised:
+        connection.doRead()
+    connection.connectionLost(Failure(raised.value))
+    assert third[1].calls == answered(third)
+
+
+def test_the_pool_wants_something_when_the_follower_begins(make_crowd):
+    """What is done then may have everything settled that is ahead."""
+    world, (hand,), (second, third) = make_crowd()
+    end_session, perform = world.pool.end_session, world.gateway._perform
+
+    def end(*args):
+        ticket = end_session(*args)
+        world.pool.outbox.append("wish")
+        return ticket
+
+    def fulfil(action):
+        if action == "wish":
+            world.gateway.tell(TimePassed())
+        else:
+            perform(action)
+
+    world.pool.end_session, world.gateway._perform = end, fulfil
+    hand.answer()
+    world.reactor.settle()
+    hand.take()
+    hand.answer()
+    world.reactor.settle()
+    assert second[1].calls == answered(second)
+    assert third[1].calls == answered(third)
+
+
+def test_more_wait_when_what_is_to_be_cut_has_ended(make_crowd):
+    """The next one runs, and one more is sent ahead of it: no misbehaviour."""
+    world, (hand,), (second, third) = make_crowd()
+    more = [world.ask() for _ in range(2)]
+    (link,) = world.gateway.links.values()
+    hand.answer()
+    hand.take()
+    link.cut(second[0], RequestFailure(504, "too long"))
+    assert second[1].calls == answered(second)
+    for _ in range(3):
+        hand.answer()
+        world.reactor.settle()
+        if hand.has_request():
+            hand.take()
+    assert all(each[1].calls == answered(each) for each in (third, *more))
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -121,10 +121,25 @@ def test_half_a_request_is_none(ends, cut):
         ends.arrivals.next()
 
 
-def test_a_way_without_a_descriptor_is_none(ends):
-    ends.ours.send(encode_frame(session.AHEAD))
-    with pytest.raises(BadFrame):
+@pytest.mark.parametrize("before", [b"", request(1)])
+def test_a_way_without_a_descriptor_ends_the_connection(ends, before):
+    """The worker had none left.  What came before is answered; what is sent that
+    way would not be found."""
+    ends.ours.send(before + encode_frame(session.AHEAD))
+    if before:
+        assert ends.next()[0] == 1
+    assert ends.arrivals.next() is None
+
+
+def test_an_app_may_close_what_is_not_its_own(ends):
+    """The connection ends with an error that is expected, and nothing else."""
+    ends.give(request(1))
+    assert ends.next()[0] == 1
+    os.close(ends.arrivals._ahead_number)
+    with pytest.raises(OSError, match="Bad file descriptor"):
         ends.arrivals.next()
+    ends.arrivals.close()
+    ends.arrivals.close()
 
 
 def test_a_second_way_takes_the_place_of_the_first(ends):
