@@ -41,15 +41,24 @@ class Ahead:
     :ivar session: the one.
     :ivar since: when it was sent, on the gateway's clock.
     :ivar was_opened: the worker was given its end.
+    :ivar was_taken: when it was closed the worker had taken the session's request.
     :ivar is_noted: the gateway knows that there may be one.
     """
 
-    __slots__ = ("_ours", "_theirs", "is_noted", "session", "since", "was_opened")
+    __slots__ = (
+        "_ours",
+        "_theirs",
+        "is_noted",
+        "session",
+        "since",
+        "was_opened",
+        "was_taken",
+    )
 
     def __init__(self) -> None:
         self.session: Session | None = None
         self.since = 0.0
-        self.is_noted = self.was_opened = False
+        self.is_noted = self.was_opened = self.was_taken = False
         self._ours: socket.socket | None = None
         self._theirs: socket.socket | None = None
 
@@ -111,6 +120,7 @@ class Ahead:
         :returns: a session whose request the worker has taken.
         """
         lost = None if self.take_back() else self.take()
+        self.was_taken = lost is not None
         if self._ours is not None and self._theirs is not None:
             self._ours.close()
             self._theirs.close()

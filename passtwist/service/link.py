@@ -123,7 +123,7 @@ class WorkerLink:
                 yield session, ABANDONED
             elif connection.is_answering:
                 yield session, RESPONDING
-            elif self.is_begun(connection, session):
+            elif self._is_past(connection, session):
                 yield session, RUNNING
             else:
                 yield session, SENT
@@ -137,7 +137,7 @@ class WorkerLink:
             yield session, session.started_at, False
         board = self.worker.scoreboard
         for connection, session in self.running.items():
-            since, is_begun = session.started_at, self.is_begun(connection, session)
+            since, is_begun = session.started_at, self._is_past(connection, session)
             if is_begun and board is not None:
                 since = max(since, began_at(board, connection.slot))
             yield session, since, is_begun
@@ -292,7 +292,7 @@ class WorkerLink:
         """Fail a session whose connection broke, unless it was not begun."""
         if session.ended:
             return True
-        if not self.is_begun(connection, session):
+        if not self._is_past(connection, session):
             return False
         session.fail(
             RequestFailure(502, f"worker {self.worker.pid} died during the request")
@@ -306,6 +306,16 @@ class WorkerLink:
             return True  # as far as anybody can know
         slot = connection.slot
         return slot >= 0 and was_begun(board, slot, session.number)
+
+    def _is_past(self, connection: Connection, session: Session) -> bool:
+        """The worker has begun *session*, or even the one behind it."""
+        ahead = connection.ahead
+        follower = ahead.session
+        return (
+            self.is_begun(connection, session)
+            or ahead.was_taken
+            or (follower is not None and self.is_begun(connection, follower))
+        )
 
     def _next(self, connection: Connection) -> None:
         """A place is free: ask the pool what *connection* carries next."""
@@ -327,30 +337,23 @@ class WorkerLink:
         else:
             self._carry(connection, session)
             # That may have ended at once, and another one have begun.
+            is_at_it = self.running.get(connection) is session
             takes_follower = (
-                self.running.get(connection) is session
-                and self._sends_ahead
-                and connection.takes_follower
+                is_at_it and self._sends_ahead and connection.takes_follower
             )
         if self._is_condemned or not takes_follower:
             return
         # One more, so that the worker has it when it is done with this one.
-        waiting = self._owner.next_for(self, session.started_at)
-        if (
-            waiting is not None
-            and ahead.session is None
-            and ahead.send(waiting, session.started_at, connection)
-        ):
+        now = session.started_at
+        waiting = None if ahead.is_used() else self._owner.next_for(self, now)
+        if waiting is not None and ahead.send(waiting, now, connection):
             waiting.ahead = connection
             if not ahead.is_noted:
                 ahead.is_noted = True
                 self._owner.sent_ahead(connection)
 
     def _drop(self, connection: Connection, session: Session | None) -> None:
-        """Its worker is at a request that the pool wants it not to have.
-
-        :param session: what the pool gave it in place of that.
-        """
+        """Its worker is at a request that the pool did not give it, but *session*."""
         self.running.pop(connection, None)
         self._all.discard(connection)
         connection.close()

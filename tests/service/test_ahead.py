@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from passtwist.api.failures import RequestFailure
 from passtwist.pool import DisableRequested, TimePassed
 from passtwist.service.gateway import AHEAD_PATIENCE
+from passtwist.service.session import RUNNING
 from passtwist.wire.session import MAX_AHEAD, encode_body, encode_response_start
 
 from .conftest import Recorder
@@ -373,6 +374,27 @@ def test_a_worker_that_takes_a_request_without_answering_is_given_up(make_crowd)
     assert second[1].calls == [("fail", 502)]
     assert third[1].calls == [("fail", 502)]
     assert world.pool.waiting() == []
+
+
+@both_orders
+def test_a_worker_that_has_gone_on_without_answering_dies(make_crowd, process_first):
+    """It may have done both: nobody does them again."""
+    _, (hand,), (second, third) = make_crowd()
+    hand.take()
+    hand.die(process_first)
+    assert second[1].calls == [("fail", 502)]
+    assert third[1].calls == [("fail", 502)]
+
+
+def test_who_has_begun_the_next_request_has_begun_that_before(make_crowd):
+    """Its answer is there and was not read yet; the worker is not stuck."""
+    world, (hand,), (second, _) = make_crowd()
+    (link,) = world.gateway.links.values()
+    hand.answer()
+    hand.take()
+    assert list(link.in_flight()) == [(second[0], RUNNING)]
+    ((session, _, is_begun),) = link.times()
+    assert (session, is_begun) == (second[0], True)
 
 
 def test_a_request_that_took_too_long_is_cut_and_the_next_is_not(make_crowd):
