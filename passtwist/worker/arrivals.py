@@ -30,6 +30,8 @@ class Arrivals:
         # unix_write_space), twice for each request instead of once.
         self._poll = poll()
         self._poll.register(connection, POLLIN)
+        self._connection = poll()
+        self._connection.register(connection, POLLIN)
 
     def next(self) -> Optional[Request]:
         """The next request, or None when the connection has ended.
@@ -38,8 +40,14 @@ class Arrivals:
         """
         while not self._reader.is_over:
             ready = self._poll.poll()
-            # The connection first: when it has ended, nothing is to be begun.
-            if len(ready) == 1 and ready[0][0] == self._ahead_number:
+            # The connection first: what came there was sent first, and when it has
+            # ended nothing is to be begun.  poll() looks at one after the other, and
+            # both may have come in between: so it is looked at once more.
+            if (
+                len(ready) == 1
+                and ready[0][0] == self._ahead_number
+                and not self._connection.poll(0)
+            ):
                 request = self._take()
                 if request is not None:
                     return request

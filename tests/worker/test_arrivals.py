@@ -83,6 +83,36 @@ def test_what_has_come_on_the_connection_is_before_what_lies_ready(ends):
     assert [ends.next()[0], ends.next()[0]] == [1, 2]
 
 
+class Late:
+    """A poll() between whose two looks both ends have got something."""
+
+    def __init__(self, real, happens):
+        self._real = real
+        self._happens = happens
+
+    def poll(self):
+        happens, self._happens = self._happens, None
+        if happens is None:
+            return self._real.poll()
+        seen = happens()
+        return [(number, 1) for number in seen]
+
+
+def test_poll_has_looked_at_the_connection_too_early(ends):
+    """It reports what was sent second, and the first has come all the same."""
+    ends.give(request(1))
+    assert ends.next()[0] == 1
+
+    def both():
+        ends.ours.send(request(2))
+        ends.ahead.send(request(3))
+        return [ends.arrivals._ahead_number]
+
+    ends.arrivals._poll = Late(ends.arrivals._poll, both)
+    assert [ends.next()[0], ends.next()[0]] == [2, 3]
+    ends.arrivals._poll = ends.arrivals._poll._real
+
+
 def test_nothing_is_begun_when_the_connection_has_ended(ends):
     """The worker leaves; what lies ready is for somebody else."""
     ends.give(request(1))
