@@ -16,7 +16,8 @@ from passtwist.testing.leftovers import Snapshot
 if TYPE_CHECKING:
     from passtwist.testing.leftovers import Leftovers
 
-PATIENCE = 0.5  # seconds; spent only by a test that is about to fail
+# A busy machine takes a while to end a killed process.
+PATIENCE = 2.0  # seconds; spent only by a test that is about to fail
 TURN = 0.01
 
 
