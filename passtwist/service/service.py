@@ -58,6 +58,7 @@ class PasstwistService(Service):
         self._stop_steps = Stop(parts, draining, lambda: reload.server)
         self._successor: tuple[int, int] | None = None
         self._stopping: Deferred[None] | None = None
+        self._signals: Signals | None = None
 
     def status(self) -> dict[str, Any]:
         """See `IPasstwistService.status`."""
@@ -65,6 +66,8 @@ class PasstwistService(Service):
 
     def privilegedStartService(self) -> None:
         """Bind the listeners, and open what only root may."""
+        if self._signals is not None:
+            self._signals.await_reactor()
         self._or_exit(self._bind)
 
     def startService(self) -> None:
@@ -107,13 +110,14 @@ class PasstwistService(Service):
     def handle_signals(self, reactor: Any) -> None:
         """Answer TERM, INT, HUP, USR1 and USR2 once *reactor* runs.
 
-        The first three also when they come before.  And end the process with our
-        exit status, which twistd has no way to be told of.
+        Also those that come before: the first three from now on, USR1 and USR2
+        from `privilegedStartService` on.  And end the process with our exit
+        status, which twistd has no way to be told of.
 
         :param reactor: the one that is run; Any, because it is asked for
             more than our services need.
         """
-        signals = Signals(
+        self._signals = Signals(
             reactor.callFromThread,
             reactor.stop,
             self.stop_now,
@@ -121,8 +125,8 @@ class PasstwistService(Service):
             self.parts.logs.reopen,
             self._dump,
         )
-        signals.await_start()
-        reactor.callWhenRunning(signals.install)
+        self._signals.await_start()
+        reactor.callWhenRunning(self._signals.install)
         reactor.callWhenRunning(heap.settle)
         # As early as this, so that it is the last to be called.
         atexit.register(self._exit)

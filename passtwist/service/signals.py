@@ -2,9 +2,10 @@
 
 Runs in: the controller, in its main thread.
 
-Set with `reactor.callWhenRunning`, because twistd sets its own when the
-reactor starts; and Twisted's own TERM handler would make a clean drain end
-with status 143.
+They are taken in three steps.  What would end the process, at once; USR1 and
+USR2 when twistd has looked whether somebody has USR1; and all of them once more
+with `reactor.callWhenRunning`, because Twisted sets its own when the reactor
+starts, and with its TERM handler a clean drain would end with status 143.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
-# Without a handler.
-_FATAL = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+# Without a handler all five end the process.
+_FIRST = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_HARMLESS = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 
 class Signals:
@@ -45,7 +47,7 @@ class Signals:
         dump: Callable[[], None],
     ) -> None:
         self._call_soon = call_soon
-        self._actions: dict[int, Callable[[], None]] = {
+        self._actions: dict[signal.Signals, Callable[[], None]] = {
             signal.SIGTERM: self._stop,
             signal.SIGINT: self._stop,
             signal.SIGHUP: hang_up,
@@ -59,29 +61,39 @@ class Signals:
         self._rotate: Callable[[int, FrameType | None], Any] | None = None
 
     def await_start(self) -> None:
-        """Keep what would end the process for when the reactor runs.
+        """Keep TERM, INT and HUP for when the reactor runs.
 
         A second signal of the kind does end it: the start itself may hang.  USR1 and
         USR2 are left alone, for twistd looks whether somebody has USR1.
         """
-        for number in _FATAL:
+        for number in _FIRST:
             signal.signal(number, self._came_early)
+
+    def await_reactor(self) -> None:
+        """Keep HUP, USR1 and USR2 for when the reactor runs, however many come.
+
+        To be called when twistd has looked; none of these ends the process then.
+        """
+        self._answer(_HARMLESS)
 
     def install(self) -> None:
         """Answer the signals from now on."""
-        for number in self._actions:
+        self._answer(tuple(self._actions))
+
+    def _answer(self, numbers: tuple[signal.Signals, ...]) -> None:
+        for number in numbers:
             before = signal.signal(number, self._came)
-            if number == signal.SIGUSR1 and callable(before):
+            if number == signal.SIGUSR1 and callable(before) and before != self._came:
                 self._rotate = before
 
     def _came_early(self, number: int, frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)
-        self._call_soon(self._actions[number])
+        self._call_soon(self._actions[signal.Signals(number)])
 
     def _came(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGUSR1 and self._rotate is not None:
             self._rotate(number, frame)
-        self._call_soon(self._actions[number])
+        self._call_soon(self._actions[signal.Signals(number)])
 
     def _stop(self) -> None:
         if self._stopping:

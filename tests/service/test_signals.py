@@ -64,6 +64,31 @@ def test_who_comes_before_the_start_is_heard_after_it(done):
     assert done == ["hang up", "stop", "stop now"]
 
 
+def test_before_the_reactor_runs_many_may_come_that_end_nothing(done):
+    """Each is heard, and twistd's own handler of USR1 is called as it comes."""
+    queue = []
+    names = ("stop", "stop now", "hang up", "reopen", "dump")
+    actions = [lambda name=name: done.append(name) for name in names]
+    early = Signals(queue.append, *actions)
+    early.await_start()
+    signal.signal(signal.SIGUSR1, lambda number, frame: done.append("rotate"))
+    signal.signal(signal.SIGUSR2, signal.SIG_DFL)
+    early.await_reactor()
+    for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2) * 2:
+        os.kill(os.getpid(), number)
+    assert done == ["rotate", "rotate"]
+    early.install()
+    for action in queue:
+        action()
+    os.kill(os.getpid(), signal.SIGUSR1)
+    queue[-1]()
+    assert done == [
+        *["rotate"] * 2,
+        *["hang up", "reopen", "dump"] * 2,
+        *["rotate", "reopen"],
+    ]
+
+
 def test_twistd_rotates_a_log_of_its_own(done):
     """With a tac file it opens the file itself, and waits for USR1 to rotate it."""
     signal.signal(signal.SIGUSR1, lambda number, frame: done.append("rotate"))
