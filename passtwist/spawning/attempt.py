@@ -225,6 +225,7 @@ class Attempt:
         for layer in self._request.route:
             if layer in descriptors.kept:  # that spawner was there already
                 descriptors.kept.pop(layer).close()
+        self.journey.finish(time.monotonic())
         worker = Worker(
             child,
             record,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from passtwist.model import Step
-from passtwist.wire.journey import BEGUN, FAILED, StepRecord
+from passtwist.wire.journey import BEGUN, DONE, FAILED, StepRecord
 
 # An app's code can write records too; the journey stays readable and small.
 MAX_STEPS = 200
@@ -55,6 +55,19 @@ class Journey:
             if step.state == BEGUN:
                 seconds = max(0.0, at - step.begun_at)
                 self._steps[index] = replace(step, state=FAILED, seconds=seconds)
+
+    def finish(self, at: float) -> None:
+        """The worker is ready at *at*, so whatever led to it is done.
+
+        Who has forked it may say so later than it says that it is ready, if at all:
+        nobody reads any more.  The next step's beginning is as good.
+        """
+        for index, step in enumerate(self._steps):
+            if step.state == BEGUN:
+                later = self._steps[index + 1 : index + 2]
+                until = later[0].begun_at if later else at
+                seconds = max(0.0, until - step.begun_at)
+                self._steps[index] = replace(step, state=DONE, seconds=seconds)
 
     def steps(self) -> tuple[Step, ...]:
         """All of it, oldest first."""
