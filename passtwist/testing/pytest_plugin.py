@@ -63,7 +63,7 @@ def leaves_nothing_behind(
     Things that count: a failure that Twisted logged (one that no Deferred
     handled, too), a delayed call, a reader or writer of the reactor, a child
     process, an open descriptor.  What a wider fixture made before is no
-    leftover.  What is about to close by itself is given two seconds.
+    leftover.  What is about to close by itself is given half a second.
     """
     from passtwist.testing.leftovers import Snapshot
     from passtwist.testing.settling import settle

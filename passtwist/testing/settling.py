@@ -16,8 +16,7 @@ from passtwist.testing.leftovers import Snapshot
 if TYPE_CHECKING:
     from passtwist.testing.leftovers import Leftovers
 
-# A busy machine takes a while to end a killed process.
-PATIENCE = 2.0  # seconds; spent only by a test that is about to fail
+PATIENCE = 0.5  # seconds; spent only by a test that is about to fail
 TURN = 0.01
 
 

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import pytest_twisted
 
 from passtwist.spawning.runtime_dir import RuntimeDir
+from passtwist.spawning.subreaper import reap_orphans
 from passtwist.spawning.toolkit import SpawnServer
+from passtwist.testing.leftovers import child_processes
+from passtwist.testing.settling import turn
 from passtwist.testing.waiting import PATIENCE, PAUSE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator, Mapping
+    from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping
 
     from twisted.internet.defer import Deferred
 
@@ -40,9 +44,11 @@ def acquired_runtime_dir() -> Iterator[RuntimeDir]:
 
 @contextmanager
 def running_spawn_server(child_files: Mapping[str, str]) -> Iterator[SpawnServer]:
-    """A started spawn server; it and its spawners have ended afterwards.
+    """A started spawn server; it and all that it has started have ended afterwards.
 
-    Workers are not its own: whoever spawns one ends it.
+    Workers are not its own: whoever spawns one ends it.  What of a failed spawn
+    is still ending when the server stops would be init's in the end, as the
+    controller ends too; a test goes on, so that it is reaped here.
 
     :param child_files: as `Registry.child_files`.
     """
@@ -52,11 +58,23 @@ def running_spawn_server(child_files: Mapping[str, str]) -> Iterator[SpawnServer
     installed: Any = reactor
     with acquired_runtime_dir() as runtime:
         server = SpawnServer(installed, runtime, child_files)
+        before = dict(child_processes())
         server.start()
         try:
             yield server
         finally:
             result_of(server.stop())
+            _reap(server, before)
+
+
+def _reap(server: SpawnServer, before: Collection[int]) -> None:
+    """Let end what is ending; a test that leaves more has it told by the plugin."""
+    deadline = time.monotonic() + PATIENCE
+    while set(dict(child_processes())).difference(before):
+        reap_orphans(server.children.__contains__)
+        if time.monotonic() > deadline:
+            return
+        turn(PAUSE)
 
 
 def result_of(deferred: Deferred[T], patience: float = PATIENCE) -> T:
