@@ -89,6 +89,15 @@ class PlayedReactor(Clock):
         """There is only one thread."""
 
 
+def still_clock() -> float:
+    """Is read, and tells that no time has passed.
+
+    What lies ready for a worker would be had back after a while, and cannot be.
+    """
+    time.monotonic()
+    return 0.0
+
+
 class PlayedWorker:
     """Listens, and is asked nothing."""
 
@@ -113,7 +122,7 @@ class Path:
     def __init__(self, folder: str, clients: int) -> None:
         reactor = PlayedReactor()
         self.pool = Pool(PoolLimits(max_pool_size=WORKERS))
-        self.gateway = Gateway(self.pool, time.monotonic, lambda action: None)
+        self.gateway = Gateway(self.pool, still_clock, lambda action: None)
         self.front = FrontEnd(
             self.gateway,
             [Site("app")],

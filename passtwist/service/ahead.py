@@ -38,17 +38,15 @@ class Ahead:
     Knows nothing of the connection that it belongs to: that and its worker's memory
     shall be gone with the last reference, and not when garbage is collected.
 
-    :ivar session: the one.
+    :ivar session: the one, None when there is none.
     :ivar since: when it was sent, on the gateway's clock.
     :ivar was_opened: the worker was given its end.
     :ivar was_taken: when it was closed the worker had taken the session's request.
-    :ivar is_noted: the gateway knows that there may be one.
     """
 
     __slots__ = (
         "_ours",
         "_theirs",
-        "is_noted",
         "session",
         "since",
         "was_opened",
@@ -58,13 +56,9 @@ class Ahead:
     def __init__(self) -> None:
         self.session: Session | None = None
         self.since = 0.0
-        self.is_noted = self.was_opened = self.was_taken = False
+        self.was_opened = self.was_taken = False
         self._ours: socket.socket | None = None
         self._theirs: socket.socket | None = None
-
-    def is_used(self) -> bool:
-        """There is one."""
-        return self.session is not None
 
     def send(self, session: Session, now: float, giver: Giver) -> bool:
         """Lay *session*'s request ready.

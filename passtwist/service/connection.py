@@ -152,7 +152,7 @@ class Connection(WorkerSocket):
 
     def pause(self) -> None:
         """The client is too slow and the spool is full."""
-        if self.ahead.is_used() and not self.ahead.take_back():
+        if self.ahead.session is not None and not self.ahead.take_back():
             # All of the answer is on its way, and somebody's else behind it.
             return
         self._paused = True

@@ -119,7 +119,6 @@ class Gateway:
             # Whatever it decides about those who wait, it decides about requests
             # that nobody has begun.
             for connection in tuple(self._ahead):
-                connection.ahead.is_noted = False
                 self._settle(connection)
             self._ahead.clear()
         self._to_do.extend(self.pool.handle(event, self._now()))

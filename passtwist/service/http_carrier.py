@@ -20,6 +20,7 @@ from passtwist.errors import BadFrame
 from passtwist.service.dying import is_dying
 from passtwist.service.http_body import HttpBody
 from passtwist.service.worker_end import WorkerEnd
+from passtwist.service.worker_socket import connected
 from passtwist.wire.http_responses import (
     BODY,
     END,
@@ -68,13 +69,7 @@ class HttpCarrier(Selectable):
 
     def __init__(self, reactor: Reactor, link: Link, path: str) -> None:
         self._link = link
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.setblocking(False)
-        try:
-            self._socket.connect(path)
-        except OSError:
-            self._socket.close()
-            raise
+        self._socket = connected(path)
         super().__init__(reactor, self._socket.fileno())
         self.is_answering = self.is_begun = False
         self.tunnel: WorkerEnd | None = None

@@ -345,12 +345,10 @@ class WorkerLink:
             return
         # One more, so that the worker has it when it is done with this one.
         now = session.started_at
-        waiting = None if ahead.is_used() else self._owner.next_for(self, now)
+        waiting = self._owner.next_for(self, now) if ahead.session is None else None
         if waiting is not None and ahead.send(waiting, now, connection):
             waiting.ahead = connection
-            if not ahead.is_noted:
-                ahead.is_noted = True
-                self._owner.sent_ahead(connection)
+            self._owner.sent_ahead(connection)
 
     def _drop(self, connection: Connection, session: Session | None) -> None:
         """Its worker is at a request that the pool did not give it, but *session*."""

@@ -15,22 +15,32 @@ if TYPE_CHECKING:
     from passtwist.api.reactors import Reactor
 
 
+def connected(path: str) -> socket.socket:
+    """A non-blocking stream socket, connected to who listens at *path*.
+
+    A Unix connect is done at once or refused.
+
+    :raises OSError: nobody listens there any more; BlockingIOError: as many as it
+        has room for wait already, which are more than we ever open to a worker of ours.
+    """
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    made.setblocking(False)
+    try:
+        made.connect(path)
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
 class WorkerSocket(Selectable):
     """Connects at once.
 
-    :raises OSError: nobody listens there any more.
+    :raises OSError: as `connected`.
     """
 
     def __init__(self, reactor: Reactor, path: str) -> None:
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.setblocking(False)
-        try:
-            # A Unix connect is done at once or refused; the backlog is larger
-            # than what we ever open, so it does not block either.
-            self._socket.connect(path)
-        except OSError:
-            self._socket.close()
-            raise
+        self._socket = connected(path)
         super().__init__(reactor, self._socket.fileno())
         self._unsent = b""
         self._recv = self._socket.recv
