@@ -248,3 +248,14 @@ def make_world(reactor, make_worker):
         world.driver.stop()
     for reader in list(reactor.readers):
         reader.close()
+
+
+@pytest.fixture
+def make_crowd(make_world):
+    """Make worlds in which one request was sent ahead (`hands.crowd`)."""
+    from .hands import crowd
+
+    def make(workers=1, **limits):
+        return crowd(make_world(max_pool_size=workers, **limits), workers)
+
+    return make

@@ -21,6 +21,23 @@ def whole(body):
     return encode_response_start(b"200 OK\r\n") + encode_body(body, last=True)
 
 
+def answered(asked):
+    """What the responder of that request is told when all is well."""
+    return [("answer", b"200 OK\r\n", b"%d" % asked[0].number)]
+
+
+def connection_of(world, hand):
+    links = world.gateway.links.values()
+    (link,) = (each for each in links if each.worker is hand.worker)
+    (connection,) = link._all
+    return connection
+
+
+def of(hand, asked):
+    """The request that the worker is at."""
+    return next(each for each in asked if each[0].number == hand.number)
+
+
 class Hand:
     """One worker with one connection.
 
@@ -78,3 +95,23 @@ class Hand:
             self.world.reactor.settle()
         self.worker.exit(KILLED)
         self.world.reactor.settle()
+
+
+def crowd(world, workers):
+    """As many workers as *world* may have, each at a request.
+
+    One more request than that waits, sent ahead to the first worker: its second.
+
+    :returns: the world, the workers, and what is not answered yet.
+    """
+    asked = [world.ask() for _ in range(workers + 2)]
+    hands = [Hand(world) for _ in range(workers)]
+    for hand in hands:
+        hand.take()
+    hands[0].answer()
+    world.reactor.settle()
+    first = next(each for each in asked if each[1].calls)
+    assert first[1].calls == answered(first)
+    asked.remove(first)
+    hands[0].take()
+    return world, hands, asked

@@ -47,25 +47,38 @@ def test_an_app_without_a_limit_keeps_its_spawner(driver, hello):
         assert second.started() == [WORKER]
 
 
-def test_a_spawn_that_is_under_way_when_its_spawner_is_too_old_succeeds(
-    driver, tmp_path
-):
-    """It has the time that loading takes."""
-    gate = tmp_path / "gate"
+def spawn_until_old(driver, folder, loading):
+    """A spawn whose spawner is too old while it loads an app with these lines.
+
+    :param loading: they can call ``wait_for(path)``.
+    """
     source = f"""
 import os, time
-while not os.path.exists({str(gate)!r}):
-    time.sleep(0.01)
+
+def wait_for(path):
+    while not os.path.exists(path):
+        time.sleep(0.01)
+
+{loading}
 
 def app(environ, start_response):
     start_response("200 OK", [])
     return [b"loaded"]
 """
-    app = make_app(tmp_path / "slow", source, spawner_max_age=0.1)
+    app = make_app(folder / "slow", source, spawner_max_age=0.1)
     spawn = driver.spawn(app, ("app",))
     spawn.wait_for_step("load_app")
     said = driver.folder / "manager.log"
     until(lambda: "s old" in said.read_text(), "the spawner's age")
+    return spawn
+
+
+def test_a_spawn_that_is_under_way_when_its_spawner_is_too_old_succeeds(
+    driver, tmp_path
+):
+    """It has the time that loading takes."""
+    gate = tmp_path / "gate"
+    spawn = spawn_until_old(driver, tmp_path, f"wait_for({str(gate)!r})")
     gate.touch()
     spawn.ready()
     assert spawn.connect().get() == "loaded"
@@ -76,13 +89,7 @@ def test_a_worker_that_was_just_forked_survives_the_end_of_its_spawner(
 ):
     """Whoever ends with the spawner is in its process group; the worker is not."""
     old, gate = tmp_path / "old", tmp_path / "gate"
-    source = f"""
-import os, time
-
-def wait_for(path):
-    while not os.path.exists(path):
-        time.sleep(0.01)
-
+    loading = f"""
 def hold():
     if os.getppid() != spawner:  # the second fork: this is the worker
         wait_for({str(gate)!r})
@@ -90,21 +97,13 @@ def hold():
 spawner = os.getpid()
 os.register_at_fork(after_in_child=hold)
 wait_for({str(old)!r})
-
-def app(environ, start_response):
-    start_response("200 OK", [])
-    return [b"alive"]
 """
-    app = make_app(tmp_path / "slow", source, spawner_max_age=0.1)
-    spawn = driver.spawn(app, ("app",))
-    spawn.wait_for_step("load_app")
-    said = driver.folder / "manager.log"
-    until(lambda: "s old" in said.read_text(), "the spawner's age")
+    spawn = spawn_until_old(driver, tmp_path, loading)
     old.touch()
     assert driver.notice().body["pid"] == spawn.pid(APP)
     gate.touch()
     spawn.ready()
-    assert spawn.connect().get() == "alive"
+    assert spawn.connect().get() == "loaded"
 
 
 def test_a_framework_spawner_that_no_app_uses_ends_after_its_idle_time(driver, hello):
