@@ -23,11 +23,10 @@ from passtwist.pool import Pool, PoolLimits
 from passtwist.service.apps import App
 from passtwist.service.draining import Draining
 from passtwist.service.driver import Driver
-from passtwist.service.endpoints import mistakes
 from passtwist.service.gates import Gates
-from passtwist.service.gateway import Gateway
 from passtwist.service.in_flight import InFlight
-from passtwist.service.listeners import Listeners
+from passtwist.service.listening.endpoints import mistakes
+from passtwist.service.listening.listeners import Listeners
 from passtwist.service.logs import Logs
 from passtwist.service.memory import MemorySampler
 from passtwist.service.memory_limits import MemoryLimits
@@ -35,13 +34,14 @@ from passtwist.service.memory_report import MemoryReport
 from passtwist.service.notifications import Notifications
 from passtwist.service.orders import Orders
 from passtwist.service.parts import Parts
-from passtwist.service.policing import Policing
 from passtwist.service.poller import Poller
 from passtwist.service.reload import Makers, Reload
 from passtwist.service.restart_orders import RestartOrders
 from passtwist.service.restarts import Restarts
 from passtwist.service.server_orders import ServerOrders
 from passtwist.service.service import PasstwistService
+from passtwist.service.sessions.gateway import Gateway
+from passtwist.service.sessions.policing import Policing
 from passtwist.service.status import Status
 from passtwist.service.time_limits import TimeLimits
 from passtwist.service.triggers import Triggers

@@ -25,8 +25,8 @@ from passtwist.http.access_log import AccessLog
 from passtwist.http.config import FrontEndConfig, HttpLimits, Site
 from passtwist.http.environ import Origin, request_pairs
 from passtwist.http.front import FrontEnd
+from passtwist.http.parsing.scanner import HeadScanner
 from passtwist.http.routing import Router
-from passtwist.http.scanner import HeadScanner
 from passtwist.http.trust import Trust
 from passtwist.testing.fakes import FakeSession
 

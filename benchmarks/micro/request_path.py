@@ -29,8 +29,8 @@ from passtwist.http.config import FrontEndConfig, HttpLimits, Site
 from passtwist.http.front import FrontEnd
 from passtwist.model import Limits
 from passtwist.pool import AppAdded, Pool, PoolLimits, StartSpawn, WorkerReady
-from passtwist.service.gateway import Gateway
-from passtwist.service.link import WorkerLink
+from passtwist.service.sessions.gateway import Gateway
+from passtwist.service.sessions.link import WorkerLink
 from passtwist.wire.session import encode_body, encode_ready, encode_response_start
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 OFF = "off"
 
-_log = Logger()
+_log = Logger(namespace="passtwist.http")
 _BATCH = 512
 
 

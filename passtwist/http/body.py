@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from passtwist.http.chunked import ChunkedDecoder
+from passtwist.http.parsing.chunked import ChunkedDecoder
 from passtwist.http.refusal import Refusal
 from passtwist.http.spool import Spool
 
 if TYPE_CHECKING:
     from passtwist.http.buffer_space import BufferSpace
     from passtwist.http.config import HttpLimits
-    from passtwist.http.scanner import RequestHead
+    from passtwist.http.parsing.scanner import RequestHead
 
 
 def check_announced(head: RequestHead, max_body: int) -> None:

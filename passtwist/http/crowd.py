@@ -32,7 +32,7 @@ _PART = 32
 # Between two lines in the log that say the same.
 _SILENCE = 60.0  # seconds
 
-_log = Logger()
+_log = Logger(namespace="passtwist.http")
 
 
 class Dispensable(Protocol):

@@ -22,7 +22,7 @@ from twisted.internet.address import IPv4Address, IPv6Address
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from passtwist.http.scanner import RequestHead
+    from passtwist.http.parsing.scanner import RequestHead
     from passtwist.http.trust import Trust
 
 _PORTS = {b"http": b"80", b"https": b"443"}

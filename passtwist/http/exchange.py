@@ -17,11 +17,11 @@ from zope.interface import implementer
 
 from passtwist.api.interfaces import IResponder
 from passtwist.api.requests import value_of
-from passtwist.http.error_pages import Problem
 from passtwist.http.exchange_record import entry_of
+from passtwist.http.files.sent import hand_over
 from passtwist.http.framed_response import NO_BODY, UNSENT, FramedResponse
+from passtwist.http.pages.errors import Problem
 from passtwist.http.response_head import BadResponseHead, CheckedHead, check_interim
-from passtwist.http.sent_files import hand_over
 from passtwist.http.tunnel import open_tunnel
 
 if TYPE_CHECKING:
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from passtwist.api.interfaces import ISession, ITunnelEnd
     from passtwist.errors import SpawnError
     from passtwist.http.connection import Connection
+    from passtwist.http.files.site import SiteFiles
+    from passtwist.http.parsing.scanner import RequestHead
     from passtwist.http.refusal import Refusal
     from passtwist.http.request import Request
-    from passtwist.http.scanner import RequestHead
-    from passtwist.http.site_files import SiteFiles
 
 
 @implementer(IResponder)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from twisted.logger import Logger
 
-_log = Logger()
+_log = Logger(namespace="passtwist.http")
 
 # So many lines between two ticks; the others are counted.
 _LINES = 20

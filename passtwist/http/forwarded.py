@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from passtwist.http.grammar import TOKEN_CLASS
+from passtwist.http.parsing.grammar import TOKEN_CLASS
 from passtwist.http.refusal import Refusal
 
 # A pair, and what separates it from the next one.

@@ -22,12 +22,12 @@ from passtwist.http.counters import Counters
 from passtwist.http.crowd import Crowd
 from passtwist.http.deadlines import DeadlineWatch
 from passtwist.http.door import Door
-from passtwist.http.error_pages import ErrorPages
 from passtwist.http.failure_log import FailureLog
 from passtwist.http.half_closed import HalfClosed
+from passtwist.http.pages.errors import ErrorPages
+from passtwist.http.parsing.scanner import HeadScanner
 from passtwist.http.response_head import POWERED_BY, ResponseHeads
 from passtwist.http.routing import Router
-from passtwist.http.scanner import HeadScanner
 from passtwist.http.spool import check_folder
 from passtwist.http.trust import Trust
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from passtwist.http.connection import Connection
     from passtwist.http.exchange import Exchange
 
-_log = Logger()
+_log = Logger(namespace="passtwist.http")
 
 
 @implementer(IProtocolFactory, IFrontEnd)

@@ -12,8 +12,8 @@ from twisted.internet.address import IPv4Address
 
 from passtwist.http.config import HttpLimits
 from passtwist.http.environ import Origin, request_pairs
+from passtwist.http.parsing.scanner import HeadScanner
 from passtwist.http.request import Request
-from passtwist.http.scanner import HeadScanner
 from passtwist.http.trust import Trust
 
 if TYPE_CHECKING:

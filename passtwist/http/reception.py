@@ -17,7 +17,7 @@ from passtwist.http.tunnel import check_wish
 if TYPE_CHECKING:
     from passtwist.http.config import Site
     from passtwist.http.connection import Connection
-    from passtwist.http.scanner import RequestHead
+    from passtwist.http.parsing.scanner import RequestHead
 
 
 def receive(connection: Connection, head: RequestHead) -> tuple[Exchange, Site]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from passtwist.http.grammar import CRLF, TOKEN_CLASS, list_elements
+from passtwist.http.parsing.grammar import CRLF, TOKEN_CLASS, list_elements
 
 _match_block = re.compile(
     rb"([1-9][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*+)?\r\n"

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from passtwist.http.site_files import SiteFiles
+from passtwist.http.files.site import SiteFiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from passtwist.http.exchange import Exchange
     from passtwist.http.framed_response import FramedResponse
     from passtwist.http.front import FrontEnd
-    from passtwist.http.scanner import RequestHead
+    from passtwist.http.parsing.scanner import RequestHead
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 

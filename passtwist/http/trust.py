@@ -17,8 +17,8 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING
 
 from passtwist.http.forwarded import parse_forwarded
+from passtwist.http.parsing.scanner import join_repeated
 from passtwist.http.refusal import Refusal
-from passtwist.http.scanner import join_repeated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

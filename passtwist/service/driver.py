@@ -28,8 +28,8 @@ from passtwist.pool import (
 )
 from passtwist.service.announcer import Announcer
 from passtwist.service.health import HealthCheck, has_loaded_code
-from passtwist.service.links import link_to
 from passtwist.service.running import RunningWorker
+from passtwist.service.sessions.links import link_to
 from passtwist.service.wakeups import WakeUps
 
 if TYPE_CHECKING:
@@ -42,9 +42,9 @@ if TYPE_CHECKING:
     from passtwist.model import ExitStatus
     from passtwist.pool import Action, Notice
     from passtwist.service.apps import App
-    from passtwist.service.gateway import Gateway
     from passtwist.service.health import MakeRequest
-    from passtwist.service.links import Link
+    from passtwist.service.sessions.gateway import Gateway
+    from passtwist.service.sessions.links import Link
 
 # A worker that was asked to leave has nothing to do any more but its own
 # clean-up (hooks, atexit), which it limits to 5 s itself.

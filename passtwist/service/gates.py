@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from passtwist.errors import SpawnError
     from passtwist.service.apps import App
-    from passtwist.service.gateway import Gateway
     from passtwist.service.restarts import RestartOutcome, Restarts
-    from passtwist.service.session import Session
+    from passtwist.service.sessions.gateway import Gateway
+    from passtwist.service.sessions.session import Session
 
 DEVELOPMENT = "development"
 RETRY_AFTER = 1  # seconds: about what a restart takes

@@ -18,9 +18,9 @@ from zope.interface import implementer
 from passtwist.api.interfaces import IResponder
 from passtwist.errors import PasstwistError, SpawnError
 from passtwist.model import HEALTH_CHECK, Step
-from passtwist.service.connection import Connection
-from passtwist.service.http_carrier import HttpCarrier
-from passtwist.service.session import Session
+from passtwist.service.sessions.connection import Connection
+from passtwist.service.sessions.http_carrier import HttpCarrier
+from passtwist.service.sessions.session import Session
 from passtwist.wire.http_requests import encode_request_head
 from passtwist.wire.journey import HTTP
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from passtwist.service.session import HELD, QUEUED, RETRYING
+from passtwist.service.sessions.session import HELD, QUEUED, RETRYING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from passtwist.pool import Pool
     from passtwist.service.gates import Gate
     from passtwist.service.running import RunningWorker
-    from passtwist.service.session import Session
+    from passtwist.service.sessions.session import Session
 
 
 class InFlight:

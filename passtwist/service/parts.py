@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from passtwist.api.reactors import Reactor
     from passtwist.service.apps import App
     from passtwist.service.driver import Driver
-    from passtwist.service.gateway import Gateway
-    from passtwist.service.listeners import Listeners
+    from passtwist.service.listening.listeners import Listeners
     from passtwist.service.logs import Logs
     from passtwist.service.memory import MemorySampler
     from passtwist.service.notifications import Notifications
+    from passtwist.service.sessions.gateway import Gateway
     from passtwist.service.status import Status
     from passtwist.service.triggers import Triggers
 

@@ -41,7 +41,7 @@ _ENDS = select.EPOLLHUP | select.EPOLLERR
 _EVENTS = 64
 _ROUNDS = 16
 
-_log = Logger()
+_log = Logger(namespace="passtwist.service")
 
 
 @implementer(IReactorFDSet, IReadDescriptor)

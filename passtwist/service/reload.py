@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from passtwist.pool import PoolLimits
     from passtwist.service.apps import App
     from passtwist.service.draining import Draining
-    from passtwist.service.listener import Listener
+    from passtwist.service.listening.listener import Listener
     from passtwist.service.parts import IsLog, Parts
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
 
     from passtwist.api.interfaces import IWorker
-    from passtwist.service.links import Link
+    from passtwist.service.sessions.links import Link
 
 
 class RunningWorker:

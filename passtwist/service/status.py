@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from passtwist.service.apps import App
     from passtwist.service.memory import MemorySampler
     from passtwist.service.running import RunningWorker
-    from passtwist.service.session import Session
+    from passtwist.service.sessions.session import Session
 
 
 class Status:

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from passtwist.model import WorkerId
     from passtwist.pool import Event
     from passtwist.service.apps import App
-    from passtwist.service.links import Link
     from passtwist.service.running import RunningWorker
-    from passtwist.service.session import Session
+    from passtwist.service.sessions.links import Link
+    from passtwist.service.sessions.session import Session
 
 # Between two looks: at least, however many requests are nearly overdue; and at
 # most, as limits may change and nobody says so.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from twisted.internet.defer import Deferred, succeed
 
 from passtwist.pool.states import WorkerState
-from passtwist.service.session import UPGRADED
+from passtwist.service.sessions.session import UPGRADED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
+from collections import Counter
 from fnmatch import fnmatchcase
 from statistics import median
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     Modules = dict[str, Module]
 
 MAX_LINES = 400
+MAX_MODULES = 45  # in one folder; one looks through no more to find the right one
 MAX_MEDIAN = 130
 MAX_FUNCTION = 50
 MEANINGLESS = frozenset(
@@ -163,6 +165,14 @@ def large_things(modules: Modules) -> Iterator[str]:
                 if length > MAX_FUNCTION:
                     where = f"{module.path}:{node.lineno}: {node.name}"
                     yield f"{where} has {length} lines, over {MAX_FUNCTION}"
+
+
+def crowded_folders(modules: Modules) -> Iterator[str]:
+    """Folders with so many modules that nobody finds one."""
+    there = Counter(m.path.parent for m in modules.values() if not m.is_package)
+    for folder, number in sorted(there.items()):
+        if number > MAX_MODULES:
+            yield f"{folder}: {number} modules, over {MAX_MODULES}"
 
 
 def silent_modules(modules: Modules) -> Iterator[str]:

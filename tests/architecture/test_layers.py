@@ -28,6 +28,7 @@ def modules():
         rules.reactor_imports,
         rules.cycles,
         rules.large_things,
+        rules.crowded_folders,
         rules.silent_modules,
         rules.meaningless_names,
     ],

@@ -110,6 +110,15 @@ def test_foreign_imports_are_found_where_they_cannot_work(found):
     ]
 
 
+def test_a_folder_with_too_many_modules_is_found(found):
+    """What is in folders of its own does not count."""
+    many = {f"http__a{number}": "" for number in range(rules.MAX_MODULES)}
+    assert found(rules.crowded_folders, **many, http__files__one="") == []
+    assert found(rules.crowded_folders, **many, http__one_more="") == [
+        f"passtwist/http: {rules.MAX_MODULES + 1} modules, over {rules.MAX_MODULES}"
+    ]
+
+
 def test_a_reactor_imported_at_once_is_found(found):
     """Inside a function it is the caller's default, and fine."""
     line = "from twisted.internet import defer, reactor\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from passtwist.service.endpoints import KINDS, arguments_of
+from passtwist.service.listening.endpoints import KINDS, arguments_of
 from tests.docs.pages import ROOT, Page
 
 

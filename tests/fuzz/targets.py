@@ -15,16 +15,20 @@ from typing import TYPE_CHECKING
 import h11
 
 from passtwist.errors import BadFrame, FrameTooLarge, PasstwistError
-from passtwist.http.accepted_codings import codings_for
-from passtwist.http.chunked import ChunkedDecoder
 from passtwist.http.config import HttpLimits
-from passtwist.http.file_conditions import Validators, outcome, part_of
-from passtwist.http.file_paths import names_below, names_of
+from passtwist.http.files.accepted_codings import codings_for
+from passtwist.http.files.conditions import Validators, outcome, part_of
+from passtwist.http.files.paths import names_below, names_of
+from passtwist.http.parsing.chunked import ChunkedDecoder
+from passtwist.http.parsing.scanner import HeadScanner
 from passtwist.http.refusal import Refusal
 from passtwist.http.response_head import BadResponseHead, check_head, check_interim
-from passtwist.http.scanner import HeadScanner
 from passtwist.http.trust import FORWARDED, X_FORWARDED, Trust
-from passtwist.service.proxy_header import BadProxyHeader, ProxyHeader, read_header
+from passtwist.service.listening.proxy_header import (
+    BadProxyHeader,
+    ProxyHeader,
+    read_header,
+)
 from passtwist.wire.control import MessageReader
 from passtwist.wire.frames import MAX_SESSION_PAYLOAD, FrameReader
 from passtwist.wire.http_requests import encode_request_head

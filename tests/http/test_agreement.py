@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from passtwist.http.config import HttpLimits
+from passtwist.http.parsing.scanner import HeadScanner
 from passtwist.http.refusal import Refusal
-from passtwist.http.scanner import HeadScanner
 from tests.http.nearly_valid import pipelines, requests, splits
 from tests.http.oracle import (
     MARKER,

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from passtwist.http.chunked import ChunkedDecoder
 from passtwist.http.config import HttpLimits
+from passtwist.http.parsing.chunked import ChunkedDecoder
 from passtwist.http.refusal import Refusal
 
 LIMITS = HttpLimits()

@@ -14,7 +14,7 @@ from passtwist.api.error_page import ErrorFacts
 from passtwist.api.interfaces import IErrorPage
 from passtwist.errors import SpawnError
 from passtwist.http.config import FrontEndConfig
-from passtwist.http.error_pages import ErrorPages, Problem, status_text
+from passtwist.http.pages.errors import ErrorPages, Problem, status_text
 from passtwist.http.refusal import Refusal
 from passtwist.http.response_head import check_head
 from passtwist.model import Step

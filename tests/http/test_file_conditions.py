@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from passtwist.http.accepted_codings import codings_for
-from passtwist.http.file_conditions import Part, Validators, outcome, part_of
-from passtwist.http.file_types import type_of
+from passtwist.http.files.accepted_codings import codings_for
+from passtwist.http.files.conditions import Part, Validators, outcome, part_of
+from passtwist.http.files.types import type_of
 
 DAY = b"Sun, 06 Nov 1994 08:49:37 GMT"
 BEFORE = b"Sun, 06 Nov 1994 08:49:36 GMT"

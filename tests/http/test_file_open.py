@@ -10,8 +10,8 @@ import socket
 
 import pytest
 
-from passtwist.http.file_open import NoFile, OpenFolder, Readers
-from passtwist.http.file_paths import Folder
+from passtwist.http.files.opening import NoFile, OpenFolder, Readers
+from passtwist.http.files.paths import Folder
 
 OWNER, STRANGER = "games", "daemon"  # on every Debian
 

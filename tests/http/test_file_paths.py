@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from passtwist.http.file_paths import Folder, names_below, names_of
+from passtwist.http.files.paths import Folder, names_below, names_of
 
 # As they stand in a request line; decoded once, as the front end does it.
 REFUSED = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from passtwist.service.proxied import ProxiedFactory
+from passtwist.service.listening.proxied import ProxiedFactory
 from tests.http.conftest import Client
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -11,8 +11,8 @@ from dataclasses import replace
 import pytest
 
 from passtwist.http.config import HttpLimits
+from passtwist.http.parsing.scanner import HeadScanner
 from passtwist.http.refusal import Refusal
-from passtwist.http.scanner import HeadScanner
 
 LIMITS = HttpLimits()
 

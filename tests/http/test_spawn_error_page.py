@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from passtwist.errors import SpawnError
-from passtwist.http.spawn_error_page import spawn_error_page
-from passtwist.http.traceback_text import Frame, parts
+from passtwist.http.pages.spawn_error import spawn_error_page
+from passtwist.http.pages.traceback_text import Frame, parts
 from passtwist.model import APP_ERROR, UNSAFE_FORK, Finding, Scene, Step
 
 TRACEBACK = """Traceback (most recent call last):

@@ -15,7 +15,7 @@ from twisted.internet.protocol import Factory, Protocol
 from zope.interface import implementer
 
 from passtwist.api.front_end import IDoor
-from passtwist.service.acceptor import let_in
+from passtwist.service.listening.acceptor import let_in
 from passtwist.testing.spawn_servers import come_about
 
 

@@ -10,7 +10,7 @@ import tempfile
 import pytest
 
 from passtwist.pool import DisableRequested, TimePassed
-from passtwist.service.gateway import AHEAD_PATIENCE
+from passtwist.service.sessions.gateway import AHEAD_PATIENCE
 from passtwist.wire.session import MAX_AHEAD, encode_body, encode_response_start
 
 from .hands import Hand, answered, whole

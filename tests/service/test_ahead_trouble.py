@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 
 from passtwist.api.failures import RequestFailure
 from passtwist.pool import TimePassed
-from passtwist.service.session import RUNNING
+from passtwist.service.sessions.session import RUNNING
 
 from .conftest import Recorder
 from .hands import Hand, answered, connection_of, of, whole

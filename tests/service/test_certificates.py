@@ -11,9 +11,9 @@ from OpenSSL import SSL
 from twisted.internet.task import Clock
 from twisted.logger import formatEvent, globalLogPublisher
 
-from passtwist.service.bind_errors import EndpointError
-from passtwist.service.certificate_files import PemFiles, PemFolder
-from passtwist.service.tls_endpoint import SECONDS_BETWEEN_LOOKS, Certificates
+from passtwist.service.listening.bind_errors import EndpointError
+from passtwist.service.listening.certificate_files import PemFiles, PemFolder
+from passtwist.service.listening.tls_endpoint import SECONDS_BETWEEN_LOOKS, Certificates
 from tests.service.certificates import Authority
 
 

@@ -12,9 +12,9 @@ from twisted.internet import reactor
 from twisted.internet.endpoints import TCP4ServerEndpoint
 
 from passtwist.errors import StartupError
-from passtwist.service.bind_errors import EndpointError
-from passtwist.service.endpoints import endpoint_from, split
-from passtwist.service.listeners import Listeners
+from passtwist.service.listening.bind_errors import EndpointError
+from passtwist.service.listening.endpoints import endpoint_from, split
+from passtwist.service.listening.listeners import Listeners
 from passtwist.testing.spawn_servers import in_reactor
 from tests.service.certificates import Authority
 from tests.service.test_listeners import PlainDoor
@@ -315,7 +315,9 @@ def test_what_is_wrong_with_certificates_is_told(tmp_path, issued):
 def test_what_tls_needs_is_told_where_it_is_missing(monkeypatch, missing):
     """It is an extra."""
     for name in ("certificate_files", "tls_endpoint"):
-        monkeypatch.delitem(sys.modules, f"passtwist.service.{name}", raising=False)
+        monkeypatch.delitem(
+            sys.modules, f"passtwist.service.listening.{name}", raising=False
+        )
     monkeypatch.setitem(sys.modules, missing, None)
     assert refusal_of("tls:/etc/letsencrypt/live") == (
         "TLS needs pyOpenSSL; pip install 'passtwist[tls]'"

@@ -6,7 +6,7 @@ from passtwist.errors import SpawnError
 from passtwist.model import APP_ERROR, LAYER_DIED, ExitStatus
 from passtwist.pool import ShutdownRequested, StopRequested
 from passtwist.service.driver import DIE_WITHIN, LEAVE_WITHIN
-from passtwist.service.gateway import MAX_ATTEMPTS
+from passtwist.service.sessions.gateway import MAX_ATTEMPTS
 from passtwist.wire.session import encode_body, encode_response_start
 
 HEAD = b"200 OK\r\n"

@@ -21,14 +21,14 @@ from passtwist.api.failures import RequestFailure
 from passtwist.api.interfaces import IBodyStream, ITunnelEnd, IWorker
 from passtwist.model import ExitStatus
 from passtwist.pool import AppRemoved, RequestOverran
-from passtwist.service.dying import is_dying
-from passtwist.service.gateway import MAX_ATTEMPTS
 from passtwist.service.health import HealthCheck
-from passtwist.service.http_carrier import DISCARD_SECONDS, HttpCarrier
-from passtwist.service.http_link import AGAIN_SECONDS, IDLE_SECONDS
 from passtwist.service.in_flight import InFlight
+from passtwist.service.sessions.dying import is_dying
+from passtwist.service.sessions.gateway import MAX_ATTEMPTS
+from passtwist.service.sessions.http_carrier import DISCARD_SECONDS, HttpCarrier
+from passtwist.service.sessions.http_link import AGAIN_SECONDS, IDLE_SECONDS
+from passtwist.service.sessions.worker_end import LEAVE_WITHIN
 from passtwist.service.tunnels import EVERY, Tunnels
-from passtwist.service.worker_end import LEAVE_WITHIN
 
 from .conftest import PlainRequest, PlayedWorker, Recorder
 

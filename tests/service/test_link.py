@@ -9,10 +9,10 @@ import tempfile
 
 import pytest
 
-from passtwist.service.connection import DISCARD_SECONDS
-from passtwist.service.link import READY_WITHIN, TRY_AGAIN, WorkerLink
 from passtwist.service.poller import Poller
-from passtwist.service.session import Session
+from passtwist.service.sessions.connection import DISCARD_SECONDS
+from passtwist.service.sessions.link import READY_WITHIN, TRY_AGAIN, WorkerLink
+from passtwist.service.sessions.session import Session
 from passtwist.wire.frames import encode_frame
 from passtwist.wire.session import (
     BODY,

@@ -15,7 +15,7 @@ from twisted.internet.protocol import Factory, Protocol
 from zope.interface import implementer
 
 from passtwist.errors import StartupError
-from passtwist.service.listeners import Listeners
+from passtwist.service.listening.listeners import Listeners
 from passtwist.testing.spawn_servers import come_about
 
 ANY = "tcp:0:interface=127.0.0.1"

@@ -10,8 +10,8 @@ from zope.interface.verify import verifyObject
 from passtwist.api.interfaces import IPoolPolicy, IResponder
 from passtwist.model import Limits
 from passtwist.pool import AppAdded, Pool, PoolLimits, StartSpawn, WorkerReady
-from passtwist.service.gateway import Gateway
-from passtwist.service.policing import Policing
+from passtwist.service.sessions.gateway import Gateway
+from passtwist.service.sessions.policing import Policing
 
 from .conftest import PlainRequest, Recorder
 

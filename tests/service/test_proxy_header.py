@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.address import IPv4Address, IPv6Address
 
-from passtwist.service.proxy_header import (
+from passtwist.service.listening.proxy_header import (
     BadProxyHeader,
     ProxyHeader,
     read_header,

@@ -17,8 +17,8 @@ from passtwist.pool import (
     RestartSuperseded,
 )
 from passtwist.service.gates import Gates
-from passtwist.service.gateway import Gateway
 from passtwist.service.restarts import RestartOutcome, Restarts
+from passtwist.service.sessions.gateway import Gateway
 
 from .conftest import PlainRequest, Recorder
 

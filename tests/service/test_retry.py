@@ -13,9 +13,9 @@ import pytest
 
 from passtwist.model import ExitStatus
 from passtwist.pool import AppRemoved
-from passtwist.service.gateway import MAX_ATTEMPTS
 from passtwist.service.in_flight import InFlight
-from passtwist.service.link import MOST_LOSSES
+from passtwist.service.sessions.gateway import MAX_ATTEMPTS
+from passtwist.service.sessions.link import MOST_LOSSES
 from passtwist.wire.frames import encode_frame
 from passtwist.wire.session import (
     BODY,

@@ -7,7 +7,7 @@ from zope.interface import implementer
 from zope.interface.verify import verifyClass
 
 from passtwist.api.interfaces import IBodyStream
-from passtwist.service.session import Session
+from passtwist.service.sessions.session import Session
 from passtwist.wire.frames import encode_frame
 from passtwist.wire.session import (
     BODY,

@@ -14,7 +14,7 @@ from zope.interface import implementer
 from zope.interface.verify import verifyClass
 
 from passtwist.api.interfaces import ITunnelEnd
-from passtwist.service.worker_end import LEAVE_WITHIN, WorkerEnd
+from passtwist.service.sessions.worker_end import LEAVE_WITHIN, WorkerEnd
 from passtwist.testing.reactor import HandReactor
 
 

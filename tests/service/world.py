@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from passtwist.model import Limits
 from passtwist.pool import AppAdded, Pool, PoolLimits
 from passtwist.service.driver import Driver
-from passtwist.service.gateway import Gateway
+from passtwist.service.sessions.gateway import Gateway
 
 from .conftest import PlainRequest, Recorder
 

@@ -1,0 +1,4 @@
+"""Pages of our own, for when there is no answer of an app.
+
+Runs in: the controller.
+"""
