@@ -18,7 +18,7 @@ from passtwist.api.settings_declare import declarations
 from passtwist.api.settings_draft import Draft, read_draft
 from passtwist.api.settings_load import from_texts, good_defaults, structure
 from passtwist.api.settings_server import ServerSettings
-from passtwist.api.standing import Standing, app_problems, server_problems
+from passtwist.api.standing import Standing, app_problems, scarcity, server_problems
 from passtwist.api.standing import warnings as standing_warnings
 from passtwist.errors import SettingsError, StartupError
 
@@ -69,7 +69,8 @@ class Settings:
 
     def warnings(self) -> tuple[str, ...]:
         """What is accepted and yet will surprise, one sentence each."""
-        return rules.warnings(self.server, self.apps)
+        scarce = scarcity(self.server, Standing.current())
+        return (*rules.warnings(self.server, self.apps), *scarce)
 
 
 def load_file(

@@ -39,7 +39,8 @@ class Standing:
     :ivar switches_users: apps run as their users.
     :ivar keeps_root: it is not root but could be again.
     :ivar accounts: those of the machine.
-    :ivar ceilings: the highest value of each resource limit that has one.
+    :ivar ceilings: the highest value of each resource limit of apps that has one.
+    :ivar descriptors: how many this process may have open, at most.
     """
 
     account: Account
@@ -47,6 +48,7 @@ class Standing:
     keeps_root: bool
     accounts: Accounts
     ceilings: Mapping[str, int]
+    descriptors: int
 
     @classmethod
     def current(cls) -> Standing:
@@ -58,6 +60,7 @@ class Standing:
             keeps_root=not switches and 0 in os.getresuid(),
             accounts=SystemAccounts(),
             ceilings=_ceilings(),
+            descriptors=resource.getrlimit(resource.RLIMIT_NOFILE)[1],
         )
 
 
@@ -99,6 +102,16 @@ def warnings(server: ServerSettings, standing: Standing) -> Iterable[str]:
     default = standing.accounts.user(server.default_user)
     if default is not None and default.uid == 0:
         yield "default_user is root: apps whose files belong to root run as root"
+
+
+def scarcity(server: ServerSettings, standing: Standing) -> Iterable[str]:
+    """What can't be had in full: a server does with less."""
+    if server.max_connections >= standing.descriptors:
+        yield (
+            f"max_connections is {server.max_connections}, and this process may have "
+            f"{standing.descriptors} descriptors: so many clients can't be connected; "
+            "raise the hard limit (LimitNOFILE= of a systemd unit, ulimit -Hn)"
+        )
 
 
 def _switching(app: AppSettings, standing: Standing) -> Iterable[str]:

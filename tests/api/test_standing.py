@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 
 import pytest
 
@@ -13,6 +14,7 @@ from passtwist.api.settings_server import ServerSettings
 from passtwist.api.standing import (
     Standing,
     app_problems,
+    scarcity,
     server_problems,
     warnings,
 )
@@ -38,7 +40,7 @@ def standing(switches=False, keeps_root=False, **ceilings):
     """Of root that switches users, or of ann."""
     own = ROOT if switches else ANN
     account = Account(own.name, own.uid, own.name, own.gid)
-    return Standing(account, switches, keeps_root, Accounts(), ceilings)
+    return Standing(account, switches, keeps_root, Accounts(), ceilings, 1024)
 
 
 def app(**settings):
@@ -147,9 +149,22 @@ def test_root_as_default_user_is_warned_of(switches, name, count):
     assert found == [right] * count
 
 
+@pytest.mark.parametrize(("most", "count"), [(0, 0), (1023, 0), (1024, 1)])
+def test_more_connections_than_descriptors_are_warned_of(most, count):
+    """The server serves with fewer."""
+    found = [*scarcity(ServerSettings(max_connections=most), standing())]
+    right = (
+        "max_connections is 1024, and this process may have 1024 descriptors: so many "
+        "clients can't be connected; raise the hard limit (LimitNOFILE= of a systemd "
+        "unit, ulimit -Hn)"
+    )
+    assert found == [right] * count
+
+
 def test_the_standing_of_this_process():
     """Root switches users; there is always a limit of descriptors."""
     found = Standing.current()
     assert found.switches_users == (os.geteuid() == 0)
     assert found.keeps_root is False
     assert found.ceilings["nofile"] > 0
+    assert found.descriptors == resource.getrlimit(resource.RLIMIT_NOFILE)[1]
