@@ -32,7 +32,7 @@ serve: $(BIN)/ready-to-serve ## serve the three example sites (PORT=8080)
 	@echo 'Django   http://127.0.0.1:$(PORT)/django/   (admin: user admin, password admin)'
 	@echo 'Flask    http://127.0.0.1:$(PORT)/flask/'
 	@echo 'WSGI     http://127.0.0.1:$(PORT)/hello/'
-	@echo 'Control-C stops.'
+	@echo 'A changed file of theirs is taken up at once.  Control-C stops.'
 	@echo
 	@exec $(BIN)/twistd --nodaemon --pidfile= passtwist \
 		--config examples/passtwist.toml --listen tcp:$(PORT):interface=127.0.0.1 \
@@ -74,7 +74,7 @@ clean: ## remove what was made here, the example's data too
 
 # Four stamps, so that serving does not wait for what only tests need.  One
 # that is older than pyproject.toml is out of date: requirements may differ.
-$(BIN)/ready-to-serve: EXTRAS := examples
+$(BIN)/ready-to-serve: EXTRAS := examples,dev
 $(BIN)/ready-to-bench: EXTRAS := bench
 $(BIN)/ready-to-test: EXTRAS := tls,test,lint
 $(BIN)/ready-to-fuzz: EXTRAS := test,fuzz
