@@ -4,9 +4,12 @@ Runs in: the controller.
 
 For each event Twisted's reactor asks for a log prefix and makes a logging context
 of it; with two events to a request that costs as much as reading the request.
-So listening ports, clients and the workers' connections are watched here, and
-the reactor watches one descriptor: an epoll is readable when anything in it is.
-It does for them what the reactor would: read, write, end.
+So listening ports, clients and the workers' connections are watched here.  It does
+for them what the reactor would: read, write, end.
+
+An epoll is readable when anything in it is.  Where it can, this one has the reactor's
+in it and does the waiting (see `passtwist.service.lead`); else it is a descriptor that
+the reactor watches.
 """
 
 from __future__ import annotations
@@ -21,9 +24,12 @@ from twisted.internet.interfaces import (
     IReactorFDSet,
     IReadDescriptor,
 )
+from twisted.internet.main import CONNECTION_LOST
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
+
+from passtwist.service.lead import Lead
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,8 +42,8 @@ _IN = select.EPOLLIN
 _OUT = select.EPOLLOUT
 _ENDS = select.EPOLLHUP | select.EPOLLERR
 
-# So many events are taken at a time, so often in one turn of the reactor, whose
-# timers have to wait for the end of it.
+# So many events are taken at a time.  Where the reactor waits for us, so often in one
+# turn of it, whose timers have to wait for the end of it; where we wait, once.
 _EVENTS = 64
 _ROUNDS = 16
 
@@ -55,6 +61,7 @@ class Poller:
     def __init__(self, reactor: Reactor) -> None:
         self._reactor = reactor
         self._epoll: select.epoll | None = None
+        self._lead: Lead | None = None
         self._watched: dict[int, Any] = {}  # readers and writers of Twisted's
         self._masks: dict[int, int] = {}
 
@@ -88,8 +95,7 @@ class Poller:
 
     def removeAll(self) -> list[Any]:
         """Watch nothing any more; answers what was watched."""
-        watched = list(self._watched.values())
-        self._watched.clear()
+        watched = [self._watched[number] for number in self._masks]
         self._masks.clear()
         self._close()
         return watched
@@ -140,6 +146,19 @@ class Poller:
         for each in self.removeAll():
             each.connectionLost(reason)
 
+    def _wait(self, seconds: float | None) -> None:
+        """In the reactor's place; what the reactor watches may end it, too."""
+        if self._epoll is None or self._lead is None:
+            # Somebody has kept this method, or one of his own around it.
+            reactor: Any = self._reactor
+            reactor.doPoll(seconds)
+        else:
+            timeout = -1 if seconds is None else seconds
+            self._deal_with(self._epoll.poll(timeout, _EVENTS))
+
+    def _reactor_stops(self) -> None:
+        self.connectionLost(Failure(CONNECTION_LOST))
+
     # --- inside -----------------------------------------------------------------------
 
     def _deal_with(self, events: list[tuple[int, int]]) -> None:
@@ -157,7 +176,10 @@ class Poller:
                         self._end(one, why, reading=True)
                 else:
                     self._other(one, number, event)
-        except Exception as error:  # noqa: BLE001 - logged, and only its own end
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - logged, and only its own end
+            # As Twisted does it: an exit or a cancellation ends what it came from, too.
             # The rest of the events will be told again.
             _log.failure("{one} failed, and is closed", one=one)
             self._end(one, error)
@@ -177,7 +199,8 @@ class Poller:
                 self._end(one, why)
 
     def _is_told(self, one: Any, number: int, bit: int) -> bool:
-        return self._watched.get(number) is one and bool(self._masks[number] & bit)
+        is_there = self._watched.get(number) is one
+        return is_there and bool(self._masks.get(number, 0) & bit)
 
     def _end(self, one: Any, why: BaseException, reading: bool = False) -> None:
         try:
@@ -198,9 +221,14 @@ class Poller:
         number = one.fileno()
         if self._watched.get(number) is not one:
             # Whoever had the number before is closed, and so not in the epoll.
+            try:
+                self._opened().register(number, bit)
+            except OSError:
+                if not self._masks:
+                    self._close()
+                raise
             self._watched[number] = one
             self._masks[number] = bit
-            self._opened().register(number, bit)
         elif not self._masks[number] & bit:
             self._masks[number] |= bit
             self._opened().modify(number, self._masks[number])
@@ -220,7 +248,7 @@ class Poller:
         del self._watched[number], self._masks[number]
         if one.fileno() == number:  # else closing it has taken it out
             self._opened().unregister(number)
-        if not self._watched:
+        if not self._masks:
             self._close()
 
     def _number_of(self, one: Any) -> int:
@@ -229,12 +257,36 @@ class Poller:
 
     def _opened(self) -> select.epoll:
         if self._epoll is None:
-            self._epoll = select.epoll()
-            self._reactor.addReader(self)
+            self._epoll = epoll = select.epoll()
+            try:
+                self._enter(epoll)
+            except BaseException:
+                self._epoll = None
+                epoll.close()
+                raise
         return self._epoll
 
+    def _enter(self, epoll: select.epoll) -> None:
+        """:raises OSError: there is no room for one descriptor more."""
+        if not Lead.is_possible(self._reactor):
+            self._reactor.addReader(self)
+            return
+        lead = Lead(self._reactor, self._wait, self._reactor_stops)
+        try:
+            epoll.register(lead.fileno(), _IN)
+        except BaseException:
+            lead.give_back()
+            raise
+        self._watched[lead.fileno()] = self._lead = lead
+
     def _close(self) -> None:
-        if self._epoll is not None:
+        if self._epoll is None:
+            return
+        if self._lead is None:
             self._reactor.removeReader(self)
-            self._epoll.close()
-            self._epoll = None
+        else:
+            self._lead.give_back()
+            self._lead = None
+        self._watched.clear()
+        self._epoll.close()
+        self._epoll = None

@@ -259,3 +259,13 @@ def make_crowd(make_world):
         return crowd(make_world(max_pool_size=workers, **limits), workers)
 
     return make
+
+
+@pytest.fixture
+def ends():
+    """Both ends of a pair of sockets that do not block."""
+    ours, theirs = socket.socketpair()
+    for end in (ours, theirs):
+        end.setblocking(False)
+    with ours, theirs:
+        yield ours, theirs

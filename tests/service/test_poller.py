@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
+import threading
 
 import pytest
 import pytest_twisted
@@ -17,34 +18,13 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from passtwist.api.selectable import Selectable
+from passtwist.service.lead import Lead
 from passtwist.service.poller import Poller
 from passtwist.testing.spawn_servers import come_about
 
+from .noted import Noted, is_led
+
 RESET = struct.pack("ii", 1, 0)
-
-
-class Noted(Selectable):
-    """One end of a pair of sockets; notes what it is told."""
-
-    def __init__(self, poller, end, answer=None):
-        super().__init__(poller, end.fileno())
-        self.end = end
-        self.told = []
-        self.answer = answer
-
-    def doRead(self):
-        self.told.append(("read", self.end.recv(100)))
-        if isinstance(self.answer, ArithmeticError):
-            raise self.answer
-        return self.answer
-
-    def doWrite(self):
-        self.told.append("write")
-        self._reactor.removeWriter(self)
-
-    def connectionLost(self, reason):
-        self.told.append(reason.type.__name__)
 
 
 class Conversation(Protocol):
@@ -72,20 +52,15 @@ class HalfConversation(Conversation):
         pass
 
 
-@pytest.fixture
-def poller():
+@pytest.fixture(params=["leads", "inside"])
+def poller(request, monkeypatch):
+    """One that waits in the reactor's place, and one that the reactor watches."""
+    if request.param == "inside":
+        monkeypatch.setattr(Lead, "is_possible", lambda reactor: False)
     made = Poller(reactor)
     yield made
     assert made.fileno() == -1, f"still watches {made.getReaders()}"
-
-
-@pytest.fixture
-def ends():
-    ours, theirs = socket.socketpair()
-    for end in (ours, theirs):
-        end.setblocking(False)
-    with ours, theirs:
-        yield ours, theirs
+    assert not is_led(reactor)
 
 
 async def listening(poller, protocol, client):
@@ -110,7 +85,7 @@ async def test_reads_writes_and_is_gone_when_nothing_is_watched(poller, ends):
     poller.addReader(one)
     poller.addWriter(one)
     assert poller.getReaders() == poller.getWriters() == [one]
-    assert poller in reactor.getReaders()
+    assert is_led(reactor) != (poller in reactor.getReaders())
     theirs.send(b"hello")
     await come_about(lambda: len(one.told) == 2, "it to be told")
     assert sorted(map(str, one.told)) == ["('read', b'hello')", "write"]
@@ -176,6 +151,7 @@ async def test_a_number_may_be_somebody_elses_the_next_time(poller):
         (CONNECTION_DONE, "ConnectionDone"),
         (CONNECTION_LOST, "ConnectionLost"),
         (ZeroDivisionError("a mistake"), "ZeroDivisionError"),
+        (SystemExit("a mistake"), "SystemExit"),
     ],
 )
 @pytest_twisted.ensureDeferred
@@ -195,7 +171,8 @@ async def test_an_end_is_told_once_and_is_nobody_elses(
     await come_about(lambda: other.told, "it to be told")
     assert one.told == [("read", b"x"), ended_with]
     logged = [each.getErrorMessage() for each in logged_failures.flush()]
-    assert logged == (["a mistake"] if ended_with == "ZeroDivisionError" else [])
+    is_mistake = not ended_with.startswith("Connection")
+    assert logged == ["a mistake"] * is_mistake
     assert poller.getReaders() == [other]
     poller.removeReader(other)
 
@@ -299,3 +276,32 @@ async def test_when_the_reactor_stops_all_are_told(poller, ends):
 async def test_what_is_no_port_of_twisteds_stays_where_it_is(poller):
     poller.adopt(object())
     assert poller.getReaders() == []
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_is_the_reactors_is_not_kept_waiting(poller, ends):
+    """Timers, other threads and its own descriptors, while ours have no end."""
+    ours, theirs = ends
+    endless, its_peer = Noted(poller, ours), theirs
+    # Never read: there is something at each look.
+    endless.doRead = lambda: endless.told.append("again")
+    its_peer.send(b"x")
+    poller.addReader(endless)
+    mine, other = socket.socketpair()
+    with mine, other:
+        mine.setblocking(False)
+        own = Noted(reactor, mine)
+        reactor.addReader(own)
+        done = []
+        reactor.callLater(0, done.append, "timer")
+        thread = threading.Thread(
+            target=reactor.callFromThread, args=(done.append, "thread")
+        )
+        thread.start()
+        other.send(b"y")
+        await come_about(lambda: len(done) == 2 and own.told, "all three")
+        thread.join()
+        own.unwatch()
+    assert own.told == [("read", b"y")]
+    assert len(endless.told) > 1
+    endless.unwatch()
