@@ -144,7 +144,10 @@ class Poller:
     def connectionLost(self, reason: Failure) -> None:
         """The reactor stops: so do they."""
         for each in self.removeAll():
-            each.connectionLost(reason)
+            try:
+                each.connectionLost(reason)
+            except Exception:  # noqa: BLE001 - logged; the others have to be told
+                _log.failure("{one} failed while it was closed", one=each)
 
     def _wait(self, seconds: float | None) -> None:
         """In the reactor's place; what the reactor watches may end it, too."""
