@@ -38,6 +38,25 @@ def of(hand, asked):
     return next(each for each in asked if each[0].number == hand.number)
 
 
+class NothingThere(Exception):
+    """A worker would wait now."""
+
+
+class Interrupted:
+    """A poll after which something happens before who asked goes on."""
+
+    def __init__(self, poll, meanwhile):
+        self._poll = poll
+        self._meanwhile = meanwhile
+
+    def poll(self, timeout=None):
+        found = self._poll.poll(0)
+        if not found and timeout is None:
+            raise NothingThere
+        self._meanwhile()
+        return found
+
+
 class Hand:
     """One worker with one connection.
 
@@ -72,6 +91,25 @@ class Hand:
             self.begin()
         with body:
             return body.read()
+
+    def take_while(self, meanwhile, **how):
+        """`take`, and *meanwhile* happens after each look for something.
+
+        What the worker has seen may be gone then, and something else be there.
+        """
+        arrivals, looks = self.arrivals, {}
+        for name in ("_poll", "_connection"):
+            looks[name] = getattr(arrivals, name)
+            setattr(arrivals, name, Interrupted(looks[name], meanwhile))
+        # The way is opened and closed by what was there.
+        for name in ("register", "unregister"):
+            setattr(arrivals._poll, name, getattr(looks["_poll"], name))
+        try:
+            return self.take(**how)
+        except NothingThere:
+            return None
+        finally:
+            vars(arrivals).update(looks)
 
     def begin(self):
         self.served.number = self.number

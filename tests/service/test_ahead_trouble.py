@@ -250,3 +250,34 @@ def test_more_wait_when_what_is_to_be_cut_has_ended(make_crowd):
         if hand.has_request():
             hand.take()
     assert all(each[1].calls == answered(each) for each in (third, *more))
+
+
+def test_another_one_does_not_lie_where_the_worker_is_about_to_take_one(make_crowd):
+    """It would begin that before the one that comes by the connection."""
+    world, (hand,), (second, third) = make_crowd()
+    more = [world.ask() for _ in range(3)]
+
+    looks = []
+
+    def meanwhile():
+        looks.append(1)
+        if len(looks) == 2:  # there is something, and not on the connection
+            # Had back, and then the worker gets it in the other way.
+            world.gateway.tell(TimePassed())
+            assert third[0].ahead is None
+            world.reactor.settle()
+            assert third[0].carrier is not None
+
+    hand.answer()
+    hand.take_while(meanwhile)
+    assert hand.number == third[0].number
+    was_ahead = []
+    for _ in more:
+        hand.answer()
+        world.reactor.settle()
+        was_ahead.append(any(each[0].ahead for each in more))
+        hand.take()
+    hand.answer()
+    world.reactor.settle()
+    assert was_ahead[0], "it rests for longer than it must"
+    assert all(each[1].calls == answered(each) for each in (second, third, *more))

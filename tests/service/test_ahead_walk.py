@@ -15,6 +15,8 @@ from passtwist.wire.session import MAX_AHEAD
 
 from .hands import Hand
 
+STEPS = 400
+
 
 @pytest.mark.parametrize("seed", range(40))
 def test_whatever_happens_each_is_begun_once_and_told_once(make_world, seed):
@@ -41,7 +43,13 @@ def test_whatever_happens_each_is_begun_once_and_told_once(make_world, seed):
         elif hand.number:
             hand.answer()
         elif hand.has_request() and chance.random() < 0.9:
-            hand.take(begin=chance.random() < 0.7)
+            hand.take_while(meanwhile, begin=chance.random() < 0.7)
+
+    def meanwhile():
+        """We and the clients go on while the worker does not."""
+        while len(steps) < STEPS and chance.random() < 0.4:
+            ours = [world.reactor.turn, ask, pass_time, wait_or_go_on, leave]
+            chance.choices(ours, [6, 2, 2, 1, 0.5])[0]()
 
     def die():
         hand = chance.choice(world.hands)
@@ -74,8 +82,8 @@ def test_whatever_happens_each_is_begun_once_and_told_once(make_world, seed):
         world.reactor.advance(chance.choice([0.001, 0.003, 0.03]))
         world.gateway.tell(TimePassed())
 
-    begun = []
-    for _ in range(400):
+    begun, steps = [], []
+    while len(steps) < STEPS:
         step = chance.choices(
             [
                 *(ask, leave, move, die, spawn, pass_time),
@@ -88,6 +96,7 @@ def test_whatever_happens_each_is_begun_once_and_told_once(make_world, seed):
         if step in (leave, wait_or_go_on) and not asked:
             step = ask
         before = list(world.hands)
+        steps.append(step)
         step()
         begun += [n for hand in before if hand not in world.hands for n in hand.begun]
     for session, _ in asked:

@@ -18,6 +18,7 @@ import socket
 from typing import TYPE_CHECKING, Protocol
 
 from passtwist.errors import ForgedEnviron
+from passtwist.wire.scoreboard import was_begun
 from passtwist.wire.session import LAST, MAX_AHEAD, encode_body, encode_request_start
 
 if TYPE_CHECKING:
@@ -40,13 +41,16 @@ class Ahead:
 
     :ivar session: the one, None when there is none.
     :ivar since: when it was sent, on the gateway's clock.
+    :ivar behind: number of the request that was running when the last one was sent.
     :ivar was_opened: the worker was given its end.
     :ivar was_taken: when it was closed the worker had taken the session's request.
     """
 
     __slots__ = (
         "_ours",
+        "_rests",
         "_theirs",
+        "behind",
         "session",
         "since",
         "was_opened",
@@ -56,15 +60,26 @@ class Ahead:
     def __init__(self) -> None:
         self.session: Session | None = None
         self.since = 0.0
-        self.was_opened = self.was_taken = False
+        self.behind = 0
+        self.was_opened = self.was_taken = self._rests = False
         self._ours: socket.socket | None = None
         self._theirs: socket.socket | None = None
 
-    def send(self, session: Session, now: float, giver: Giver) -> bool:
-        """Lay *session*'s request ready.
+    def rests(self, board: memoryview | None, slot: int) -> bool:
+        """One was had back, and the worker, at *slot* of *board*, has begun none since.
+
+        It may have seen that one and be about to take what lies there, without
+        another look at the connection; what came by that would be begun too late.
+        """
+        if self._rests and board is not None:
+            self._rests = was_begun(board, slot, self.behind)
+        return self._rests
+
+    def send(self, session: Session, behind: int, now: float, giver: Giver) -> bool:
+        """Lay *session*'s request ready, *behind* the one with that number.
 
         There must be none, also none that runs and that the worker has not taken
-        yet: we would take back that one.
+        yet: we would take back that one.  And it must not rest.
 
         :returns: False when that can't be: it is too large, or comes from a file or
             as a stream, or there is no descriptor.
@@ -87,6 +102,7 @@ class Ahead:
         except (ForgedEnviron, OSError):
             return False  # what is wrong is found again when it is its turn
         self.session = session
+        self.behind = behind
         self.since = now
         return True
 
@@ -98,6 +114,7 @@ class Ahead:
             self._theirs.recv(1)  # the rest of the packet is dropped
         except OSError:
             return False
+        self._rests = True
         self.take()
         return True
 

@@ -341,12 +341,14 @@ class WorkerLink:
             takes_follower = (
                 is_at_it and self._sends_ahead and connection.takes_follower
             )
-        if self._is_condemned or not takes_follower:
+        if self._is_condemned or not takes_follower or ahead.session is not None:
+            return
+        if ahead.rests(self.worker.scoreboard, connection.slot):
             return
         # One more, so that the worker has it when it is done with this one.
         now = session.started_at
-        waiting = self._owner.next_for(self, now) if ahead.session is None else None
-        if waiting is not None and ahead.send(waiting, now, connection):
+        waiting = self._owner.next_for(self, now)
+        if waiting is not None and ahead.send(waiting, session.number, now, connection):
             waiting.ahead = connection
             self._owner.sent_ahead(connection)
 
