@@ -141,6 +141,17 @@ async def test_a_mistake_of_the_reactors_own_is_logged_and_not_ours(
     one.unwatch()
 
 
+def run(script):
+    """In a process with a reactor of its own; what it printed."""
+    return subprocess.run(
+        [sys.executable, "-c", script],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
 STOPPING = """
 import sys
 from twisted.internet import {name}
@@ -185,13 +196,7 @@ reactor.run()
 def test_a_reactor_that_stops_ends_what_is_watched_here(name, leads):
     """Whoever waits, and with every reactor that there is."""
     script = STOPPING.format(name=name)
-    shown = subprocess.run(
-        [sys.executable, "-c", script],
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=30,
-    )
+    shown = run(script)
     assert shown.stdout.split() == [str(leads), "hello", "ConnectionLost"]
     assert "Unhandled" not in shown.stderr
 
@@ -237,11 +242,5 @@ print(Watched.told)
 def test_the_end_comes_when_the_reactors_own_descriptors_end(before, at_its_end, shown):
     """Once, and before its threads are waited for."""
     script = ENDING.format(before=before, at_its_end=at_its_end)
-    ran = subprocess.run(
-        [sys.executable, "-c", script],
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    ran = run(script)
     assert ran.stdout == shown

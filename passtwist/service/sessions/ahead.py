@@ -41,16 +41,15 @@ class Ahead:
 
     :ivar session: the one, None when there is none.
     :ivar since: when it was sent, on the gateway's clock.
-    :ivar behind: number of the request that was running when the last one was sent.
     :ivar was_opened: the worker was given its end.
     :ivar was_taken: when it was closed the worker had taken the session's request.
     """
 
     __slots__ = (
+        "_behind",
         "_ours",
         "_rests",
         "_theirs",
-        "behind",
         "session",
         "since",
         "was_opened",
@@ -60,7 +59,7 @@ class Ahead:
     def __init__(self) -> None:
         self.session: Session | None = None
         self.since = 0.0
-        self.behind = 0
+        self._behind = 0  # number of the request that ran when the last one was sent
         self.was_opened = self.was_taken = self._rests = False
         self._ours: socket.socket | None = None
         self._theirs: socket.socket | None = None
@@ -72,7 +71,7 @@ class Ahead:
         another look at the connection; what came by that would be begun too late.
         """
         if self._rests and board is not None:
-            self._rests = was_begun(board, slot, self.behind)
+            self._rests = was_begun(board, slot, self._behind)
         return self._rests
 
     def send(self, session: Session, behind: int, now: float, giver: Giver) -> bool:
@@ -102,7 +101,7 @@ class Ahead:
         except (ForgedEnviron, OSError):
             return False  # what is wrong is found again when it is its turn
         self.session = session
-        self.behind = behind
+        self._behind = behind
         self.since = now
         return True
 
